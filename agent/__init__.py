@@ -1,0 +1,1 @@
+"""agent speaks: everything that happens while you talk."""

@@ -1,0 +1,1 @@
+"""data ships: the instincts, the demo conversation, exam and recall sets."""

@@ -1,0 +1,1 @@
+"""memory keeps: values, the ledger, the buffer, the adapters. No machine learning here."""

@@ -1,0 +1,1 @@
+"""sleep consolidates: from the fast memory to the slow one."""

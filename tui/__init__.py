@@ -1,0 +1,1 @@
+"""tui shows: the Textual app and the command line; the composition root."""
