@@ -1,0 +1,66 @@
+"""What the agent needs of a language model. `LocalModel` is the real one, `ScriptedModel` the one for tests.
+
+Prompts are lists of turns; the model renders them with its own chat template. A user's words never become
+structure: control tokens inside a turn are encoded as plain text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from memory.episode import Turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How to decode. Temperature 0 is greedy."""
+
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+
+
+class LanguageModel(Protocol):
+    """A chat model with, perhaps, a night's adapter that can be taken off."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def has_instincts(self) -> bool:
+        """Whether its weights were taught to read, dream and abstain in somnus' prompt shapes."""
+        ...
+
+    @property
+    def context_tokens(self) -> int:
+        """The longest prompt plus reply, in tokens."""
+        ...
+
+    def prompt(self, turns: Sequence[Turn]) -> str:
+        """The exact text given to the model for these turns, ready for its reply."""
+        ...
+
+    def count_tokens(self, turns: Sequence[Turn]) -> int:
+        """Length of the prompt in tokens."""
+        ...
+
+    def stream(
+        self,
+        turns: Sequence[Turn],
+        sampling: Sampling,
+        *,
+        adapter: bool = True,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Iterator[str]:
+        """The reply piece by piece. `adapter=False` takes the night's adapter off for this reply."""
+        ...
+
+    def answer(
+        self, prompts: Sequence[Sequence[Turn]], sampling: Sampling, *, adapter: bool = True
+    ) -> list[str]:
+        """One reply a prompt, decoded in batches."""
+        ...
