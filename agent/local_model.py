@@ -1,0 +1,316 @@
+"""The real language model: a transformers checkpoint, with PEFT adapters that can be taken off.
+
+One model serves the chat, the dreamer, the teacher (adapter off) and the student (adapter on); a lock keeps them apart.
+Knows nothing of memories. Axes: B rows, T tokens, N answer tokens, D hidden, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoTokenizer, StoppingCriteria, TextIteratorStreamer
+
+from agent.model import Sampling
+from agent.prompt import PERSONA
+from memory.episode import Turn
+from memory.errors import WeightsError
+
+# Rows decoded together. On two cores 48 rows give 3–4 × the tokens/s of 16, and 64 no more.
+DECODE_ROWS = 48
+
+
+class LocalModel:
+    """A `LanguageModel` over transformers. `network` is the bare model or a PeftModel around it."""
+
+    def __init__(self, network: Any, tokenizer: Any, *, name: str, has_instincts: bool = False) -> None:
+        self.network = network
+        self.tokenizer = tokenizer
+        self.name = name
+        self.has_instincts = has_instincts
+        self.lock = threading.RLock()
+        self._controls = [t for t in tokenizer.all_special_tokens if t]
+        self._persona_is_system = _takes_system(tokenizer)
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        *,
+        name: str,
+        has_instincts: bool = False,
+        adapter: Path | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+    ) -> LocalModel:
+        """Load a complete checkpoint folder and, if given, a plain LoRA folder over it.
+
+        Raises:
+            WeightsError: the folder can't be loaded, or its tokenizer has no chat template.
+        """
+        where = pick_device(device)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(path)
+            network = AutoModelForCausalLM.from_pretrained(
+                path, dtype=pick_dtype(dtype, where), attn_implementation="sdpa"
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise WeightsError(f"The model at {path} can't be loaded ({error}); pull it again.") from error
+        if not tokenizer.chat_template:
+            raise WeightsError(
+                f"The model {name} has no chat template, so it can't hold a conversation; use an instruct or chat model."
+            )
+        network.to(where).eval().requires_grad_(False)
+        model = cls(network, tokenizer, name=name, has_instincts=has_instincts)
+        if adapter is not None:
+            model.wear(adapter)
+        return model
+
+    def wear(self, adapter: Path | None) -> None:
+        """Put on the adapter in this folder instead of the present one; None takes it off."""
+        from peft import PeftModel
+
+        with self.lock:
+            self.network = bare(self.network)
+            if adapter is not None:
+                self.network = PeftModel.from_pretrained(self.network, adapter, low_cpu_mem_usage=False)
+                self.network.eval().requires_grad_(False)
+
+    @contextmanager
+    def worn(self, on: bool = True) -> Iterator[Any]:
+        """The network with its adapter on or off, held against other threads."""
+        from peft import PeftModel
+
+        with self.lock:
+            peft = isinstance(self.network, PeftModel)
+            with self.network.disable_adapter() if peft and not on else nullcontext():
+                yield self.network
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    @property
+    def context_tokens(self) -> int:
+        return int(getattr(self.network.config, "max_position_embeddings", 2048))
+
+    # ---------------------------------------------------------------- prompts
+
+    def prompt(self, turns: Sequence[Turn]) -> str:
+        """The exact text given to the model, ready for its reply."""
+        return self._render([t.content for t in turns], [t.role.value for t in turns])
+
+    def encode(self, turns: Sequence[Turn]) -> list[int]:
+        """The prompt's token ids. Control tokens inside a turn come out as plain text, not as structure."""
+        contents = [t.content for t in turns]
+        roles = [t.role.value for t in turns]
+        if not any(control in c for c in contents for control in self._controls):
+            return self._ids(self._render(contents, roles))
+        marks = [f"\uf8ff{i}\uf8ff" for i in range(len(contents))]
+        rest, ids = self._render(marks, roles), list[int]()
+        for mark, content in zip(marks, contents, strict=True):
+            before, rest = rest.split(mark, 1)
+            ids += self._ids(before)
+            ids += self._ids(content, split_special_tokens=True)
+        return ids + self._ids(rest)
+
+    def encode_reply(self, text: str, *, end: bool = True) -> list[int]:
+        """A reply's token ids, closed by the end-of-turn token."""
+        ids = self._ids(text, split_special_tokens=True)
+        return [*ids, self.end_id] if end else ids
+
+    def count_tokens(self, turns: Sequence[Turn]) -> int:
+        return len(self.encode(turns))
+
+    @property
+    def end_id(self) -> int:
+        """The token that ends a turn."""
+        return int(self.tokenizer.eos_token_id)
+
+    def _ids(self, text: str, **options: Any) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False, **options).input_ids)
+
+    def _render(self, contents: Sequence[str], roles: Sequence[str]) -> str:
+        messages = [{"role": r, "content": c} for r, c in zip(roles, contents, strict=True)]
+        if self._persona_is_system:
+            messages.insert(0, {"role": "system", "content": PERSONA})
+        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return str(text)
+
+    # --------------------------------------------------------------- decoding
+
+    def stream(
+        self,
+        turns: Sequence[Turn],
+        sampling: Sampling,
+        *,
+        adapter: bool = True,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Iterator[str]:
+        """The reply piece by piece; stops at the next token once `cancelled()` is true."""
+        streamer = TextIteratorStreamer(
+            self.tokenizer, skip_prompt=True, skip_special_tokens=True, timeout=120.0
+        )
+        ids = torch.tensor([self.encode(turns)], device=self.device)
+        failure: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                with self.worn(adapter) as network, torch.inference_mode():
+                    _seed(sampling.seed)
+                    network.generate(
+                        input_ids=ids,
+                        attention_mask=torch.ones_like(ids),
+                        streamer=streamer,
+                        stopping_criteria=[_Cancelled(cancelled)],
+                        **self._options(sampling),
+                    )
+            except Exception as error:  # noqa: BLE001  # handed to the reading thread below
+                failure.append(error)
+            finally:
+                streamer.end()  # an exception in this thread would leave the reader waiting
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        yield from _until_stop(streamer, sampling.stop)
+        thread.join()
+        if failure:
+            raise failure[0]
+
+    def answer(
+        self, prompts: Sequence[Sequence[Turn]], sampling: Sampling, *, adapter: bool = True
+    ) -> list[str]:
+        """One reply a prompt, decoded in batches sorted by length."""
+        rows = self.decode([self.encode(p) for p in prompts], sampling, adapter=adapter)
+        return [self.text(row, sampling.stop) for row in rows]
+
+    def text(self, row: Sequence[int], stop: Sequence[str] = ()) -> str:
+        """A decoded row as text, cut at the first stop string."""
+        text = str(self.tokenizer.decode(row, skip_special_tokens=True))
+        return "".join(_until_stop(iter([text]), stop)).strip()
+
+    def decode(
+        self,
+        prompts: Sequence[Sequence[int]],
+        sampling: Sampling,
+        *,
+        adapter: bool = True,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> list[list[int]]:
+        """Reply token ids for each prompt's ids; `progress` hears how many are done after every batch."""
+        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+        replies: list[list[int]] = [[] for _ in prompts]
+        with self.worn(adapter) as network, torch.inference_mode():
+            _seed(sampling.seed)
+            for begin in range(0, len(order), DECODE_ROWS):
+                batch = order[begin : begin + DECODE_ROWS]
+                ids, mask = _pad_left([prompts[i] for i in batch], self.end_id, self.device)  # (B, T)
+                out = network.generate(input_ids=ids, attention_mask=mask, **self._options(sampling))
+                for i, row in zip(batch, out[:, ids.shape[1] :].tolist(), strict=True):
+                    replies[i] = row[: row.index(self.end_id)] if self.end_id in row else row
+                progress(begin + len(batch))
+        return replies
+
+    def _options(self, sampling: Sampling) -> dict[str, Any]:
+        options: dict[str, Any] = {
+            "max_new_tokens": sampling.max_tokens,
+            "do_sample": sampling.temperature > 0,
+            "pad_token_id": self.end_id,
+            "eos_token_id": self.end_id,
+        }
+        if sampling.temperature > 0:
+            options |= {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
+        return options
+
+    # ---------------------------------------------------------------- scoring
+
+    def hidden(self, network: Any, ids: Tensor, mask: Tensor) -> Tensor:
+        """Last hidden states (B, T, D), adapters included, without logits."""
+        inner = bare_inside(network)
+        return inner.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+
+    def logits(self, network: Any, hidden: Tensor) -> Tensor:
+        """Logits (N, V) in float32 for chosen hidden states (N, D)."""
+        return bare_inside(network).lm_head(hidden).float()
+
+
+def pick_device(wish: str) -> torch.device:
+    """The device asked for, or the best there is."""
+    if wish != "auto":
+        return torch.device(wish)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def pick_dtype(wish: str, device: torch.device) -> torch.dtype:
+    """float32 on CPU and Apple (measured faster there without AMX), bfloat16 on CUDA, unless asked otherwise."""
+    names = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    return names.get(wish, torch.bfloat16 if device.type == "cuda" else torch.float32)
+
+
+def bare(network: Any) -> Any:
+    """The transformers model with every adapter layer removed."""
+    from peft import PeftModel
+
+    return network.unload() if isinstance(network, PeftModel) else network
+
+
+def bare_inside(network: Any) -> Any:
+    """The transformers model inside a PeftModel, adapter layers still in place."""
+    from peft import PeftModel
+
+    return network.get_base_model() if isinstance(network, PeftModel) else network
+
+
+class _Cancelled(StoppingCriteria):
+    def __init__(self, cancelled: Callable[[], bool]) -> None:
+        self.cancelled = cancelled
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        return torch.full((input_ids.shape[0],), self.cancelled(), device=input_ids.device)
+
+
+def _takes_system(tokenizer: Any) -> bool:
+    """Gemma's template refuses a system message."""
+    try:
+        tokenizer.apply_chat_template(
+            [{"role": "system", "content": "x"}, {"role": "user", "content": "y"}], tokenize=False
+        )
+    except Exception:  # noqa: BLE001  # jinja2's TemplateError, or whatever a template raises
+        return False
+    return True
+
+
+def _until_stop(pieces: Iterator[str], stop: Sequence[str]) -> Iterator[str]:
+    """Pass pieces on until a stop string appears; hold back what could be the beginning of one."""
+    held, longest = "", max(map(len, stop), default=0)
+    for piece in pieces:
+        held += piece
+        found = [held.find(s) for s in stop if s in held]
+        if found:
+            yield held[: min(found)]
+            return
+        ready = len(held) - (longest - 1 if longest else 0)
+        if ready > 0:
+            yield held[:ready]
+            held = held[ready:]
+    if held:
+        yield held
+
+
+def _pad_left(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    width = max(map(len, rows))
+    ids = torch.tensor([[pad] * (width - len(r)) + list(r) for r in rows], device=device)
+    mask = torch.tensor([[0] * (width - len(r)) + [1] * len(r) for r in rows], device=device)
+    return ids, mask
+
+
+def _seed(seed: int | None) -> None:
+    if seed is not None:
+        torch.manual_seed(seed)

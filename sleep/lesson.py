@@ -1,0 +1,99 @@
+"""Lessons: tokenised training items with the teacher's top-k log-probabilities on the answer tokens.
+
+Axes: B rows, T tokens, N answer tokens of a batch, K kept log-probabilities, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+TOP_K = 20
+ROWS = 16  # rows scored together
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """`ids` is prompt + answer; the answer begins at `start`. What the teacher thinks of each answer token is in the tops."""
+
+    ids: tuple[int, ...]
+    start: int
+    top_ids: Tensor  # (A, K) int
+    top_logp: Tensor  # (A, K) natural log; the rest of the mass is the tail bucket
+    weight: float = 1.0
+
+    @property
+    def answers(self) -> int:
+        return len(self.ids) - self.start
+
+
+def hard(prompt: Sequence[int], answer: Sequence[int], weight: float = 1.0) -> Lesson:
+    """A lesson whose teacher is certain: the KL divergence becomes plain cross-entropy."""
+    ids = torch.tensor(answer).unsqueeze(1)  # (A, 1)
+    return Lesson((*prompt, *answer), len(prompt), ids, torch.zeros(ids.shape), weight)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Padded on the right; `rows`/`cols` point at the positions that predict the N answer tokens."""
+
+    ids: Tensor  # (B, T)
+    mask: Tensor  # (B, T)
+    rows: Tensor  # (N,)
+    cols: Tensor  # (N,)
+    targets: Tensor  # (N,)
+    lengths: tuple[int, ...]  # answer tokens of each row; sums to N
+
+
+def batch(items: Sequence[tuple[Sequence[int], int]], pad: int, device: Any) -> Batch:
+    """Collate (ids, start) pairs."""
+    width = max(len(ids) for ids, _ in items)
+    ids = torch.tensor([list(i) + [pad] * (width - len(i)) for i, _ in items], device=device)
+    mask = torch.tensor([[1] * len(i) + [0] * (width - len(i)) for i, _ in items], device=device)
+    rows = torch.tensor([r for r, (i, s) in enumerate(items) for _ in range(s, len(i))], device=device)
+    cols = torch.tensor([c - 1 for i, s in items for c in range(s, len(i))], device=device)
+    return Batch(ids, mask, rows, cols, ids[rows, cols + 1], tuple(len(i) - s for i, s in items))
+
+
+def answer_logp(model: Any, network: Any, b: Batch) -> Tensor:
+    """Log-probabilities (N, V) for the answer tokens of a batch; logits only where they are needed."""
+    hidden = model.hidden(network, b.ids, b.mask)[b.rows, b.cols]  # (N, D)
+    return torch.log_softmax(model.logits(network, hidden), dim=-1)
+
+
+def scored(
+    model: Any,
+    pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
+    *,
+    adapter: bool,
+    top_k: int = TOP_K,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """For each (prompt ids, answer ids): (log p of each answer token (A,), top ids (A, K), top log p (A, K)).
+
+    One forward pass gives both the second reading (how likely the reader finds the answer) and the teacher's targets.
+    """
+    out: list[tuple[Tensor, Tensor, Tensor] | None] = [None] * len(pairs)
+    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
+    with model.worn(adapter) as network, torch.inference_mode():
+        for chunk in chunks(order, ROWS):
+            items = [((*pairs[i][0], *pairs[i][1]), len(pairs[i][0])) for i in chunk]
+            b = batch(items, model.end_id, model.device)
+            logp = answer_logp(model, network, b)  # (N, V)
+            own = logp.gather(1, b.targets.unsqueeze(1)).squeeze(1)  # (N,)
+            top = logp.topk(min(top_k, logp.shape[-1]))
+            parts = (own, top.indices.int(), top.values)
+            for i, *piece in zip(chunk, *(p.cpu().split(b.lengths) for p in parts), strict=True):
+                out[i] = (piece[0].clone(), piece[1].clone(), piece[2].clone())
+            progress(len(chunk))
+    return [o for o in out if o is not None]
+
+
+def chunks(order: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    """Consecutive slices of at most `size`."""
+    for begin in range(0, len(order), size):
+        yield order[begin : begin + size]

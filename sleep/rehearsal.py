@@ -1,0 +1,107 @@
+"""General ability, kept by rehearsal: what the base itself says, with its own top log-probabilities.
+
+The texts are sampled from the base once (half of them conversations that it holds with itself, half prose), and cached
+beside the model: nothing external is needed (SSR, arXiv 2403.01244). A part is held out: it measures drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from agent.local_model import LocalModel
+from agent.model import Sampling
+from memory.episode import Role, Turn
+from memory.paths import write_atomic
+from sleep.lesson import Lesson, scored
+
+TOP_K = 64
+TEXT_TOKENS = 72
+OPENERS = ("", "The", "In", "When", "There is", "A", "How to", "She", "def ", "Most people", "It was", "To")
+
+
+def base_texts(
+    model: LocalModel,
+    count: int,
+    cache: Path | None,
+    *,
+    seed: int = 7,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Lesson]:
+    """`count` lessons whose teacher is the model as it is now with its adapter off.
+
+    `cache` is a safetensors file that is read if it holds enough, and written otherwise.
+    """
+    from safetensors.torch import load, save
+
+    if cache is not None and cache.exists():
+        kept = _unpack(load(cache.read_bytes()))
+        if len(kept) >= count:
+            return kept[:count]
+    prompts = _prompts(model, count)
+    rows: list[list[int]] = []
+    sampling = Sampling(max_tokens=TEXT_TOKENS, temperature=1.0, top_p=0.95, seed=seed)
+    replies = model.decode(prompts, sampling, adapter=False, progress=lambda n: progress(n, 2 * count))
+    pairs = [(p[:-1], [p[-1], *r]) for p, r in zip(prompts, replies, strict=True) if len(r) > 4]
+    done = count
+
+    def scored_some(n: int) -> None:
+        nonlocal done
+        done += n
+        progress(done, 2 * count)
+
+    tops = scored(model, pairs, adapter=False, top_k=TOP_K, progress=scored_some)
+    del rows
+    lessons = [
+        Lesson((*p, *a), len(p), ids, logp)
+        for (p, a), (_, ids, logp) in zip(pairs, tops, strict=True)
+    ]
+    if cache is not None:
+        write_atomic(cache, save(_pack(lessons)))
+    return lessons
+
+
+def _prompts(model: LocalModel, count: int) -> list[list[int]]:
+    """Beginnings that the base completes: an open user turn, or the first word of some prose."""
+    opened = model.prompt([Turn(role=Role.USER, content="\uf8ff")]).split("\uf8ff")[0]
+    chat = model.tokenizer(opened, add_special_tokens=False).input_ids
+    out = []
+    for i in range(count):
+        if i % 2 == 0:
+            out.append(list(chat))
+        else:
+            word = OPENERS[(i // 2) % len(OPENERS)]
+            text = model.tokenizer(word, add_special_tokens=False).input_ids if word else []
+            out.append([*_start(model), *text])
+    return out
+
+
+def _start(model: LocalModel) -> list[int]:
+    """The token before a document."""
+    tokenizer = model.tokenizer
+    known = tokenizer.convert_tokens_to_ids("<|endoftext|>")
+    if isinstance(known, int) and known != tokenizer.unk_token_id:
+        return [known]
+    unknown_is_it = tokenizer.unk_token == "<|endoftext|>"
+    return [tokenizer.unk_token_id if unknown_is_it else (tokenizer.bos_token_id or model.end_id)]
+
+
+def _pack(lessons: list[Lesson]) -> dict[str, torch.Tensor]:
+    return {
+        "ids": torch.cat([torch.tensor(x.ids) for x in lessons]),
+        "lengths": torch.tensor([len(x.ids) for x in lessons]),
+        "starts": torch.tensor([x.start for x in lessons]),
+        "top_ids": torch.cat([x.top_ids for x in lessons]),
+        "top_logp": torch.cat([x.top_logp for x in lessons]).half(),
+    }
+
+
+def _unpack(t: dict[str, torch.Tensor]) -> list[Lesson]:
+    lengths, starts = t["lengths"].tolist(), t["starts"].tolist()
+    answers = [n - s for n, s in zip(lengths, starts, strict=True)]
+    parts = zip(
+        t["ids"].split(lengths), starts, t["top_ids"].split(answers), t["top_logp"].float().split(answers), strict=True
+    )
+    return [Lesson(tuple(i.tolist()), s, a, b) for i, s, a, b in parts]

@@ -1,0 +1,138 @@
+"""One flat training loop over lessons, for the instincts and for every night. No trainer class, no callbacks.
+
+Only the LoRA factors named in `trainable` move; the base stays frozen, so a step costs two thirds of a full one.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agent.local_model import LocalModel
+from sleep.lesson import Batch, Lesson, answer_logp, batch
+from sleep.loss import divergence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """How the student learns."""
+
+    lr: float = 1e-3
+    """Peak learning rate; LoRA wants about ten times that of full training (LoRA Without Regret)."""
+    rows: int = 8
+    """Lessons a step. 8 learns faster per pass than 16 on thirty memories."""
+    rehearsal_rows: int = 2
+    """Rehearsal texts in every step."""
+    rehearsal_weight: float = 1.0
+    """Weight of their divergence beside the lessons'."""
+    passes: int = 4
+    """Times each lesson is seen."""
+    warm_up: float = 0.05
+    """Share of steps with rising learning rate."""
+    beta: float = 0.0
+    """0 forward KL, 1 reverse KL, between: Jensen–Shannon."""
+    clip: float = 10.0
+    """Largest divergence of one token, in nats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one step did."""
+
+    done: int
+    total: int
+    loss: float
+    rehearsal_loss: float
+    seconds_left: float
+
+
+def train(
+    model: LocalModel,
+    trainable: Sequence[Tensor],
+    lessons: Sequence[Lesson],
+    rehearsal: Sequence[Lesson],
+    config: TrainingConfig,
+    *,
+    seed: int,
+    stop: Callable[[], bool] = lambda: False,
+    deadline: float = math.inf,
+) -> Iterator[Step]:
+    """Yield after every optimiser step. Ends early, at a step's end, when `stop()` or past `deadline` (monotonic).
+
+    The learning rate falls linearly to zero over the planned steps; when the deadline is nearer than the planned
+    end, it falls with the time instead, so that an early end still ends on a small step.
+    """
+    order = list(_plan(lessons, config, seed))
+    texts = _endless(rehearsal, random.Random(seed + 1))
+    optimiser = torch.optim.AdamW(list(trainable), lr=config.lr, betas=(0.9, 0.99), weight_decay=0.0)
+    began = time.monotonic()
+    for step, chosen in enumerate(order):
+        now = time.monotonic()
+        if stop() or now >= deadline:
+            return
+        # 1. learning rate: warm up, then fall linearly with steps or with time, whichever is further
+        through = max(step / len(order), (now - began) / (deadline - began))
+        rising = (step + 1) / max(1.0, config.warm_up * len(order))
+        for group in optimiser.param_groups:
+            group["lr"] = config.lr * min(1.0, rising) * (1.0 - through)
+        # 2. the lessons, and beside them what must stay as it is
+        loss = _backward(model, chosen, config, 1.0)
+        kept = [next(texts) for _ in range(config.rehearsal_rows)] if rehearsal else []
+        kept_loss = _backward(model, kept, config, config.rehearsal_weight) if kept else 0.0
+        # 3. one step
+        torch.nn.utils.clip_grad_norm_(list(trainable), 1.0)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        spent = time.monotonic() - began
+        left = spent / (step + 1) * (len(order) - step - 1)
+        yield Step(
+            done=step + 1,
+            total=len(order),
+            loss=loss,
+            rehearsal_loss=kept_loss,
+            seconds_left=min(left, deadline - time.monotonic()),
+        )
+
+
+def _backward(model: LocalModel, lessons: Sequence[Lesson], config: TrainingConfig, scale: float) -> float:
+    """Accumulate the gradient of the mean divergence over these lessons' answer tokens; return the loss."""
+    b: Batch = batch([(x.ids, x.start) for x in lessons], model.end_id, model.device)
+    with model.worn() as network:
+        student = answer_logp(model, network, b)  # (N, V)
+        per_token = torch.cat(
+            [
+                divergence(x.top_logp.to(q), q, x.top_ids.to(q.device), beta=config.beta, clip=config.clip)
+                for x, q in zip(lessons, student.split(b.lengths), strict=True)
+            ]
+        )  # (N,)
+        weights = torch.cat([torch.full((x.answers,), x.weight) for x in lessons]).to(per_token)
+        loss = (per_token * weights).sum() / weights.sum()
+        (loss * scale).backward()
+    return float(loss.detach())
+
+
+def _plan(lessons: Sequence[Lesson], config: TrainingConfig, seed: int) -> Iterator[list[Lesson]]:
+    """Batches for every pass: shuffled, then sorted by length within windows, so that hardly anything is padding."""
+    draw = random.Random(seed)
+    for _ in range(config.passes):
+        order = draw.sample(range(len(lessons)), len(lessons))
+        window = config.rows * 8
+        batches = []
+        for begin in range(0, len(order), window):
+            some = sorted(order[begin : begin + window], key=lambda i: len(lessons[i].ids))
+            batches += [some[i : i + config.rows] for i in range(0, len(some), config.rows)]
+        draw.shuffle(batches)
+        for chosen in batches:
+            yield [lessons[i] for i in chosen]
+
+
+def _endless(items: Sequence[Lesson], draw: random.Random) -> Iterator[Any]:
+    while items:
+        yield from draw.sample(items, len(items))
