@@ -14,7 +14,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, StoppingCriteria, TextIteratorStreamer
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LogitsProcessor,
+    StoppingCriteria,
+    TextIteratorStreamer,
+)
 
 from agent.model import Sampling
 from agent.prompt import PERSONA
@@ -224,7 +230,8 @@ class LocalModel:
             "eos_token_id": self.end_id,
         }
         if sampling.temperature > 0:
-            options |= {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
+            nucleus = [_Nucleus(sampling.temperature, sampling.top_p)]
+            options |= {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "logits_processor": nucleus}
         return options
 
     # ---------------------------------------------------------------- scoring
@@ -266,6 +273,20 @@ def bare_inside(network: Any) -> Any:
     from peft import PeftModel
 
     return network.get_base_model() if isinstance(network, PeftModel) else network
+
+
+class _Nucleus(LogitsProcessor):
+    """Temperature and top-p among the 128 likeliest tokens: sorting a whole vocabulary costs more than the network."""
+
+    def __init__(self, temperature: float, top_p: float) -> None:
+        self.temperature, self.top_p = temperature, top_p
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        top = (scores / self.temperature).topk(min(128, scores.shape[-1]))  # (B, K), falling
+        p = top.values.softmax(-1)
+        outside = p.cumsum(-1) - p > self.top_p
+        kept = top.values.masked_fill(outside, -torch.inf)
+        return torch.full_like(scores, -torch.inf).scatter(1, top.indices, kept)
 
 
 class _Cancelled(StoppingCriteria):

@@ -14,11 +14,11 @@ PERSONA = "You are somnus."
 READ = "Answer in a few words, using only what I told you."
 NOTHING = "Nothing."
 DREAM_WORDS = {
-    DreamKind.FACT: "a plain question",
-    DreamKind.REVERSE: "a reverse question",
-    DreamKind.INDIRECT: "an indirect question",
+    DreamKind.FACT: "a plain question about it",
+    DreamKind.REVERSE: "a reverse question about it",
+    DreamKind.INDIRECT: "an indirect question about it",
     DreamKind.WAS: "a question about how it was before",
-    DreamKind.NEVER: "a question next to it that I never answered",
+    DreamKind.NEVER: "a question close by that it doesn't answer",
 }
 
 
@@ -43,7 +43,7 @@ def reading(question: str, statements: Sequence[str]) -> list[Turn]:
 
 def dreaming(statements: Sequence[str], kind: DreamKind) -> list[Turn]:
     """Asks for a dream: two lines, the cue and the reply."""
-    content = f"I told you, oldest first:\n{quoted(statements)}\n\nDream up {DREAM_WORDS[kind]} about it, and your answer."
+    content = f"I told you, oldest first:\n{quoted(statements)}\n\nDream up {DREAM_WORDS[kind]}, and your answer."
     return chat(content)
 
 

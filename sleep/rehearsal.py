@@ -1,11 +1,12 @@
 """General ability, kept by rehearsal: what the base itself says, with its own top log-probabilities.
 
-The texts are sampled from the base once (half of them conversations that it holds with itself, half prose), and cached
+The texts are sampled from the base once (a quarter what a user might say, a quarter its replies, half prose), and cached
 beside the model: nothing external is needed (SSR, arXiv 2403.01244). A part is held out: it measures drift.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,20 +41,35 @@ def base_texts(
         kept = _unpack(load(cache.read_bytes()))
         if len(kept) >= count:
             return kept[:count]
-    prompts = _prompts(model, count)
-    rows: list[list[int]] = []
-    sampling = Sampling(max_tokens=TEXT_TOKENS, temperature=1.0, top_p=0.95, seed=seed)
-    replies = model.decode(prompts, sampling, adapter=False, progress=lambda n: progress(n, 2 * count))
-    pairs = [(p[:-1], [p[-1], *r]) for p, r in zip(prompts, replies, strict=True) if len(r) > 4]
-    done = count
+    total = 2 * count
+    done = 0
 
-    def scored_some(n: int) -> None:
+    def more(n: int) -> None:
         nonlocal done
         done += n
-        progress(done, 2 * count)
+        progress(min(done, total), total)
 
-    tops = scored(model, pairs, adapter=False, top_k=TOP_K, progress=scored_some)
-    del rows
+    def complete(prompts: list[list[int]], seed: int) -> list[list[int]]:
+        before = done
+        sampling = Sampling(max_tokens=TEXT_TOKENS, temperature=1.0, top_p=0.95, seed=seed)
+        return model.decode(
+            prompts, sampling, adapter=False, progress=lambda n: more(before + n - done)
+        )
+
+    # 1. a quarter each: what a user might say, and what the base replies to it; and half prose
+    opened = _user_turn(model)
+    said = complete([opened] * (count // 4), seed)
+    turns = [Turn(role=Role.USER, content=model.text(row)) for row in said]
+    asked = [model.encode([t]) for t in turns if t.content]
+    replied = [[*r, model.end_id] for r in complete(asked, seed + 1)]
+    openings = _openings(model, count - len(said) - len(asked))
+    prose = complete(openings, seed + 2)
+    pairs = [(opened, row) for row in said] + list(zip(asked, replied, strict=True))
+    pairs += [(p[:1], [*p[1:], *row]) for p, row in zip(openings, prose, strict=True)]
+    pairs = [(p, r) for p, r in pairs if len(r) > 4]
+    random.Random(seed).shuffle(pairs)
+    # 2. what the base thinks of every token of them
+    tops = scored(model, pairs, adapter=False, top_k=TOP_K, progress=more)
     lessons = [
         Lesson((*p, *a), len(p), ids, logp)
         for (p, a), (_, ids, logp) in zip(pairs, tops, strict=True)
@@ -63,29 +79,30 @@ def base_texts(
     return lessons
 
 
-def _prompts(model: LocalModel, count: int) -> list[list[int]]:
-    """Beginnings that the base completes: an open user turn, or the first word of some prose."""
+def _user_turn(model: LocalModel) -> list[int]:
+    """An open user turn, for the base to fill."""
     opened = model.prompt([Turn(role=Role.USER, content="\uf8ff")]).split("\uf8ff")[0]
-    chat = model.tokenizer(opened, add_special_tokens=False).input_ids
+    return list(model.tokenizer(opened, add_special_tokens=False).input_ids)
+
+
+def _openings(model: LocalModel, count: int) -> list[list[int]]:
+    """The first word of some prose."""
     out = []
     for i in range(count):
-        if i % 2 == 0:
-            out.append(list(chat))
-        else:
-            word = OPENERS[(i // 2) % len(OPENERS)]
-            text = model.tokenizer(word, add_special_tokens=False).input_ids if word else []
-            out.append([*_start(model), *text])
+        word = OPENERS[i % len(OPENERS)]
+        text = model.tokenizer(word, add_special_tokens=False).input_ids if word else []
+        out.append([_start(model), *text])
     return out
 
 
-def _start(model: LocalModel) -> list[int]:
+def _start(model: LocalModel) -> int:
     """The token before a document."""
     tokenizer = model.tokenizer
     known = tokenizer.convert_tokens_to_ids("<|endoftext|>")
     if isinstance(known, int) and known != tokenizer.unk_token_id:
-        return [known]
+        return known
     unknown_is_it = tokenizer.unk_token == "<|endoftext|>"
-    return [tokenizer.unk_token_id if unknown_is_it else (tokenizer.bos_token_id or model.end_id)]
+    return int(tokenizer.unk_token_id if unknown_is_it else (tokenizer.bos_token_id or model.end_id))
 
 
 def _pack(lessons: list[Lesson]) -> dict[str, torch.Tensor]:

@@ -10,14 +10,19 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from agent.local_model import LocalModel
+from memory.paths import write_atomic
 from sleep.lesson import Batch, Lesson, answer_logp, batch
 from sleep.loss import divergence
+
+
+SAVE_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +68,29 @@ def train(
     seed: int,
     stop: Callable[[], bool] = lambda: False,
     deadline: float = math.inf,
+    resume: Path | None = None,
 ) -> Iterator[Step]:
     """Yield after every optimiser step. Ends early, at a step's end, when `stop()` or past `deadline` (monotonic).
 
     The learning rate falls linearly to zero over the planned steps; when the deadline is nearer than the planned
-    end, it falls with the time instead, so that an early end still ends on a small step.
+    end, it falls with the time instead, so that an early end still ends on a small step. `resume` names a safetensors
+    file in which the run is kept every two minutes, and from which it goes on.
     """
     order = list(_plan(lessons, config, seed))
     texts = _endless(rehearsal, random.Random(seed + 1))
     optimiser = torch.optim.AdamW(list(trainable), lr=config.lr, betas=(0.9, 0.99), weight_decay=0.0)
-    began = time.monotonic()
+    first = _load(resume, trainable, optimiser) if resume else 0
+    began = saved = time.monotonic()
     for step, chosen in enumerate(order):
+        if step < first:
+            continue
         now = time.monotonic()
+        if resume and now - saved > SAVE_SECONDS:
+            _save(resume, trainable, optimiser, step)
+            saved = now
         if stop() or now >= deadline:
+            if resume:
+                _save(resume, trainable, optimiser, step)
             return
         # 1. learning rate: warm up, then fall linearly with steps or with time, whichever is further
         through = max(step / len(order), (now - began) / (deadline - began))
@@ -91,7 +106,7 @@ def train(
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         spent = time.monotonic() - began
-        left = spent / (step + 1) * (len(order) - step - 1)
+        left = spent / (step + 1 - first) * (len(order) - step - 1)
         yield Step(
             done=step + 1,
             total=len(order),
@@ -131,6 +146,34 @@ def _plan(lessons: Sequence[Lesson], config: TrainingConfig, seed: int) -> Itera
         draw.shuffle(batches)
         for chosen in batches:
             yield [lessons[i] for i in chosen]
+
+
+def _save(file: Path, trainable: Sequence[Tensor], optimiser: torch.optim.Optimizer, step: int) -> None:
+    from safetensors.torch import save
+
+    tensors = {"step": torch.tensor(step)}
+    for i, p in enumerate(trainable):
+        moments = optimiser.state.get(p, {})
+        tensors[f"{i}"] = p.detach().cpu().contiguous()
+        tensors |= {f"{i}.{k}": torch.as_tensor(v).cpu().contiguous() for k, v in moments.items()}
+    write_atomic(file, save(tensors))
+
+
+def _load(file: Path, trainable: Sequence[Tensor], optimiser: torch.optim.Optimizer) -> int:
+    """Put a saved run back; return the step at which it goes on."""
+    from safetensors.torch import load
+
+    if not file.exists():
+        return 0
+    tensors = load(file.read_bytes())
+    with torch.no_grad():
+        for i, p in enumerate(trainable):
+            p.copy_(tensors[f"{i}"])
+            keys = [k for k in tensors if k.startswith(f"{i}.")]
+            if keys:
+                optimiser.state[p] = {k.split(".", 1)[1]: tensors[k].to(p.device) for k in keys}
+                optimiser.state[p]["step"] = tensors[f"{i}.step"]
+    return int(tensors["step"])
 
 
 def _endless(items: Sequence[Lesson], draw: random.Random) -> Iterator[Any]:

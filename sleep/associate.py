@@ -1,0 +1,97 @@
+"""Which memories lie close to each other, and which of them contradict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from agent import prompt
+from agent.local_model import LocalModel
+from agent.model import Sampling
+from memory.episode import DreamKind, Memory, MemoryId, MemoryState
+from memory.store import Embedder
+from sleep.dreams import is_true_to, parse
+from sleep.words import agrees
+
+CLOSE = 0.6  # cosine from which two memories may be about the same thing
+CUES = 4  # questions asked to find out
+
+
+def similarity(embedder: Embedder, left: Sequence[Memory], right: Sequence[Memory]) -> np.ndarray:
+    """Cosines (len(left), len(right))."""
+    a = np.array(embedder.embed([m.text for m in left]), dtype=np.float32)
+    b = np.array(embedder.embed([m.text for m in right]), dtype=np.float32)
+    return np.asarray(a @ b.T)
+
+
+def nearest(
+    embedder: Embedder, memories: Sequence[Memory], among: Sequence[Memory], k: int
+) -> dict[MemoryId, list[str]]:
+    """The texts of the k nearest other memories of each."""
+    if not memories or not among:
+        return {}
+    cosines = similarity(embedder, memories, among)
+    out: dict[MemoryId, list[str]] = {}
+    for row, memory in zip(cosines, memories, strict=True):
+        order = [among[i] for i in np.argsort(-row) if among[i].id != memory.id]
+        out[memory.id] = [m.text for m in order[:k]]
+    return out
+
+
+def supersede(
+    model: LocalModel,
+    embedder: Embedder,
+    ledger: Any,
+    fresh: Sequence[Memory],
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[tuple[MemoryId, MemoryId]]:
+    """Mark memories that a newer one contradicts as superseded by it; return (old, new) pairs.
+
+    Two memories contradict when the newer one changes the answer to a question that the older one answers: the model
+    dreams questions about the older, and answers them with the older alone and with both. Nothing else counts, so the
+    dog's name doesn't supersede the cat's.
+    """
+    settled = {MemoryState.SUPERSEDED, MemoryState.FORGOTTEN}
+    others = [m for m in ledger.memories() if m.state not in settled and m.text]
+    if not fresh or len(others) < 2:
+        return []
+    cosines = similarity(embedder, fresh, others)
+    pairs = [
+        (old, new)
+        for i, new in enumerate(fresh)
+        for j, old in enumerate(others)
+        if (old.at, old.id) < (new.at, new.id) and cosines[i, j] >= CLOSE
+    ]
+    olds = list({old.id: old for old, _ in pairs}.values())
+    asked = [(old, k) for old in olds for k in (DreamKind.FACT,) * CUES]
+    rows = model.decode(
+        [model.encode(prompt.dreaming([old.text], kind)) for old, kind in asked],
+        Sampling(max_tokens=48, temperature=0.7, top_p=0.9, seed=1),
+        adapter=False,
+    )
+    cues: dict[MemoryId, dict[str, str]] = {}
+    for (old, kind), row in zip(asked, rows, strict=True):
+        parsed = parse(model.text(row))
+        if parsed and is_true_to(old.text, kind, *parsed):
+            cues.setdefault(old.id, {})[parsed[0]] = parsed[1]
+    trials = [(old, new, cue, reply) for old, new in pairs for cue, reply in cues.get(old.id, {}).items()]
+    answers = model.answer(
+        [prompt.reading(cue, [old.text, new.text]) for old, new, cue, _ in trials], Sampling(max_tokens=32), adapter=False
+    )
+    changed: dict[tuple[MemoryId, MemoryId], list[bool]] = {}
+    for (old, new, cue, reply), answer in zip(trials, answers, strict=True):
+        # The answer with both in view is the newer one's, and no longer the older one's.
+        moved = not agrees(answer, cue, reply, old.text) and agrees(answer, cue, answer, new.text)
+        changed.setdefault((old.id, new.id), []).append(moved)
+    found = [pair for pair, votes in changed.items() if sum(votes) > len(votes) / 2]
+    for old_id, new_id in found:
+        ledger.set_memory(
+            old_id, state=MemoryState.SUPERSEDED, superseded_by=new_id, reason="a newer statement took its place"
+        )
+    progress(len(pairs), len(pairs))
+    return found
+
+

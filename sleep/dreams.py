@@ -1,0 +1,250 @@
+"""Dreams: the model makes up cues and replies about its memories, reads them a second time, and keeps the true ones.
+
+A dream is kept when it parses, says nothing that the memory doesn't, isn't there already, and when a second reading,
+with the memory among its nearest neighbours, finds the same answer: so that a cue which would fit two memories goes.
+One forward pass gives that second reading and the teacher's log-probabilities for seeding.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from agent import prompt
+from agent.local_model import LocalModel
+from agent.model import Sampling
+from memory.episode import Dream, DreamKind, Memory, MemoryId
+from sleep.lesson import Lesson, scored
+from sleep.words import IDLE, abstains, content, hard, keys, normal, stem, words
+
+# How a memory's samples are shared among the kinds.
+SHARES = {DreamKind.FACT: 9, DreamKind.REVERSE: 6, DreamKind.INDIRECT: 7, DreamKind.NEVER: 2}
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DreamConfig:
+    """How many dreams, and how sure the second reading must be."""
+
+    samples: int = 24
+    """Dreams sampled a memory."""
+    temperature: float = 0.9
+    top_p: float = 0.95
+    tokens: int = 48
+    """Longest dream."""
+    neighbours: int = 2
+    """Nearest other memories shown at the second reading."""
+    sure: float = 0.25
+    """Least probability of the least likely token of the reply at the second reading."""
+    keep: int = 12
+    """Most dreams a memory to learn from: those with the largest gap …"""
+    at_random: int = 2
+    """… of which so many are drawn at random."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rehearsed:
+    """A dream with what the teacher thinks of each token of its reply."""
+
+    dream: Dream
+    lesson: Lesson
+
+
+def sample(
+    model: LocalModel,
+    memories: Sequence[Memory],
+    config: DreamConfig,
+    *,
+    night: int,
+    seed: int,
+    progress: Progress = lambda done, total: None,
+) -> list[Dream]:
+    """Raw dreams: `samples` a memory, parsed, grounded and without duplicates."""
+    asked: list[tuple[Memory, DreamKind]] = []
+    total = sum(SHARES.values())
+    for memory in memories:
+        for kind, share in SHARES.items():
+            asked += [(memory, kind)] * max(1, round(config.samples * share / total))
+    prompts = [model.encode(prompt.dreaming([m.text], kind)) for m, kind in asked]
+    sampling = Sampling(
+        max_tokens=config.tokens, temperature=config.temperature, top_p=config.top_p, seed=seed
+    )
+    rows = model.decode(
+        prompts, sampling, adapter=False, progress=lambda done: progress(done, len(prompts))
+    )
+    dreams: list[Dream] = []
+    seen: set[tuple[int, str]] = set()
+    for (memory, kind), row in zip(asked, rows, strict=True):
+        parsed = parse(model.text(row))
+        if parsed is None or (memory.id, normal(parsed[0])) in seen:
+            continue
+        cue, reply = parsed
+        if is_true_to(memory.text, kind, cue, reply):
+            seen.add((memory.id, normal(cue)))
+            dreams.append(
+                Dream(night=night, memories=(memory.id,), kind=kind, cue=cue, reply=reply)
+            )
+    return dreams
+
+
+def parse(text: str) -> tuple[str, str] | None:
+    """A dream's two lines, or None when it isn't one."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) != 2 or "?" not in lines[0] + "?" or len(lines[1].split()) > 25:
+        return None
+    if len(lines[0].split()) < 2 or not words(lines[1]):
+        return None
+    return lines[0], lines[1]
+
+
+def is_true_to(memory: str, kind: DreamKind, cue: str, reply: str) -> bool:
+    """The cheap half of the filter: names and numbers are the memory's, and the reply answers or abstains as it should."""
+    if abstains(reply) != (kind is DreamKind.NEVER):
+        return False
+    said = {stem(w) for w in words(memory)}
+    invented = {stem(w) for w in hard("x " + reply) | hard(cue)} - said
+    if invented:
+        return False
+    if kind is DreamKind.NEVER:
+        return True
+    names, rest = keys(cue, reply, memory)
+    return bool(names or rest)
+
+
+def read_again(
+    model: LocalModel,
+    dreams: Sequence[Dream],
+    memories: Sequence[Memory],
+    neighbours: Mapping[MemoryId, Sequence[str]],
+    config: DreamConfig,
+    *,
+    progress: Progress = lambda done, total: None,
+) -> list[Rehearsed]:
+    """The dreams that a second reading answers the same, with their gap and the teacher's log-probabilities.
+
+    gap = NLL(student, without the episode) − NLL(teacher, with it), in nats a token.
+    """
+    by_id = {m.id: m for m in memories}
+    replies = [model.encode_reply(d.reply) for d in dreams]
+    total = 2 * len(dreams)
+    done = 0
+
+    def more(n: int) -> None:
+        nonlocal done
+        done += n
+        progress(min(done, total), total)
+
+    reading = []
+    for dream, reply in zip(dreams, replies, strict=True):
+        told = sorted((by_id[m] for m in dream.memories), key=lambda m: (m.at, m.id))
+        near = [t for m in dream.memories for t in neighbours.get(m, ())][: config.neighbours]
+        reading.append((model.encode(prompt.reading(dream.cue, [*near, *(m.text for m in told)])), reply))
+    read = scored(model, reading, adapter=False, progress=more)
+    sure = [i for i, (logp, _, _) in enumerate(read) if float(logp[:-1].exp().min()) >= config.sure]
+    total = len(dreams) + len(sure)
+    blank = [(model.encode(prompt.chat(dreams[i].cue)), replies[i]) for i in sure]
+    unread = scored(model, blank, adapter=True, progress=more)
+    out = []
+    for i, (own, _, _), (ids, reply) in zip(sure, unread, blank, strict=True):
+        logp, top_ids, top_logp = read[i]
+        gap = float((logp - own).mean())
+        out.append(
+            Rehearsed(replace(dreams[i], gap=gap), Lesson((*ids, *reply), len(ids), top_ids, top_logp))
+        )
+    return out
+
+
+def choose(
+    rehearsed: Sequence[Rehearsed], config: DreamConfig, *, exam: int, seed: int
+) -> list[Rehearsed]:
+    """Set cues aside for the exam, then keep the top k by gap and some at random; `used` and `held_out` say which.
+
+    Held-out cues come from as many kinds as there are; none is worded like one that is trained on.
+    """
+    draw = random.Random(seed)
+    groups: dict[tuple[MemoryId, ...], list[Rehearsed]] = defaultdict(list)
+    for r in rehearsed:
+        groups[r.dream.memories].append(r)
+    out: list[Rehearsed] = []
+    for group in groups.values():
+        told = [r for r in group if r.dream.kind is not DreamKind.NEVER]
+        never = [r for r in group if r.dream.kind is DreamKind.NEVER]
+        held = _held_out(told, exam, draw)
+        rest = [r for r in told if not any(r is h or alike(r.dream.cue, h.dream.cue) for h in held)]
+        rest.sort(key=lambda r: -r.dream.gap)
+        best, others = rest[: config.keep - config.at_random], rest[config.keep - config.at_random :]
+        best += draw.sample(others, min(len(others), config.at_random))
+        best += draw.sample(never, min(len(never), 2))
+        out += [replace(r, dream=replace(r.dream, used=True)) for r in best]
+        out += [replace(r, dream=replace(r.dream, held_out=True)) for r in held]
+    return out
+
+
+def _held_out(told: Sequence[Rehearsed], exam: int, draw: random.Random) -> list[Rehearsed]:
+    """Up to `exam` cues, a kind after the other; at least half of the dreams are left to learn from."""
+    pools: dict[DreamKind, list[Rehearsed]] = defaultdict(list)
+    for r in told:
+        pools[r.dream.kind].append(r)
+    for pool in pools.values():
+        draw.shuffle(pool)
+    held: list[Rehearsed] = []
+    while len(held) < min(exam, len(told) // 2) and any(pools.values()):
+        for kind in (DreamKind.FACT, DreamKind.REVERSE, DreamKind.INDIRECT, DreamKind.WAS):
+            if pools[kind] and len(held) < exam:
+                held.append(pools[kind].pop())
+    return held
+
+
+def alike(cue: str, other: str) -> bool:
+    """Whether two cues are the same but for words without content."""
+    return {stem(w) for w in content(cue)} == {stem(w) for w in content(other)} and (
+        Counter(w for w in normal(cue).split() if w in IDLE).keys()
+        == Counter(w for w in normal(other).split() if w in IDLE).keys()
+    )
+
+
+def lessons(rehearsed: Sequence[Rehearsed]) -> list[Lesson]:
+    """What is trained on."""
+    return [r.lesson for r in rehearsed if r.dream.used]
+
+
+def recall(model: LocalModel, kept: Sequence[Dream], memories: Mapping[MemoryId, Memory]) -> list[Rehearsed]:
+    """Dreams of the ledger with the teacher's log-probabilities computed again, memory in view."""
+    pairs = [
+        (model.encode(prompt.reading(d.cue, [memories[m].text for m in d.memories])), model.encode_reply(d.reply))
+        for d in kept
+    ]
+    return _taught(model, kept, pairs)
+
+
+def self_taught(model: LocalModel, kept: Sequence[Dream]) -> list[Rehearsed]:
+    """Earlier nights' dreams as the smaller self answers them by heart: no episode, no statement is needed."""
+    pairs = [(model.encode(prompt.chat(d.cue)), model.encode_reply(d.reply)) for d in kept]
+    return _taught(model, kept, pairs)
+
+
+def _taught(
+    model: LocalModel, kept: Sequence[Dream], pairs: Sequence[tuple[list[int], list[int]]]
+) -> list[Rehearsed]:
+    out = []
+    for d, (_, reply), (_, ids, logp) in zip(kept, pairs, scored(model, pairs, adapter=False), strict=True):
+        blank = model.encode(prompt.chat(d.cue))
+        out.append(Rehearsed(d, Lesson((*blank, *reply), len(blank), ids, logp)))
+    return out
+
+
+def spread(kept: Sequence[Dream], most: int, seed: int) -> list[Dream]:
+    """At most `most` dreams, taken in turn from every memory, so that none is left out before another has two."""
+    draw = random.Random(seed)
+    groups: dict[tuple[MemoryId, ...], list[Dream]] = defaultdict(list)
+    for d in draw.sample(list(kept), len(kept)):
+        groups[d.memories].append(d)
+    out: list[Dream] = []
+    while groups and len(out) < most:
+        for key in list(groups):
+            out.append(groups[key].pop())
+            if not groups[key]:
+                del groups[key]
+    return out[:most]

@@ -1,0 +1,122 @@
+"""The exam: closed-book questions that were never trained on, each asked twice: with tonight's adapter, and without.
+
+Nothing is in the prompt but the question. The answer without the adapter is the control: only what the smaller self
+could not answer counts as learnt tonight.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import torch
+
+from agent import prompt
+from agent.local_model import LocalModel
+from agent.model import Sampling
+from memory.episode import Dream, DreamKind, ExamAnswer, Memory, MemoryId
+from sleep.lesson import Lesson, answer_logp, batch, chunks
+from sleep.loss import divergence
+from sleep.words import abstains, agrees
+
+ANSWER_TOKENS = 40
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """How far the student's general ability went from what it was with no night's adapter at all."""
+
+    perplexity_before: float
+    perplexity_after: float
+    kl: float  # nats a token, base ‖ student, on texts of the base that were not rehearsed
+
+    @property
+    def rise(self) -> float:
+        """0.02 is two per cent more perplexity."""
+        return self.perplexity_after / self.perplexity_before - 1.0
+
+
+def ask(
+    model: LocalModel,
+    dreams: Sequence[Dream],
+    memories: Mapping[MemoryId, Memory],
+    *,
+    night: int,
+    progress: Progress = lambda done, total: None,
+) -> list[ExamAnswer]:
+    """Ask every dream's cue with and without tonight's adapter, greedily, and mark both."""
+    ids = [model.encode(prompt.chat(d.cue)) for d in dreams]
+    sampling = Sampling(max_tokens=ANSWER_TOKENS)
+    total = 2 * len(ids)
+    with_it = model.decode(ids, sampling, progress=lambda done: progress(done, total))
+    without = model.decode(
+        ids, sampling, adapter=False, progress=lambda done: progress(len(ids) + done, total)
+    )
+    out = []
+    for dream, row, control_row in zip(dreams, with_it, without, strict=True):
+        text = " ".join(memories[m].text for m in dream.memories)
+        answer, control = model.text(row), model.text(control_row)
+        never = dream.kind is DreamKind.NEVER
+        out.append(
+            ExamAnswer(
+                night=night,
+                memory=None if never else dream.memories[0],
+                kind=dream.kind,
+                question=dream.cue,
+                expected=dream.reply,
+                answer=answer,
+                right=abstains(answer) if never else agrees(answer, dream.cue, dream.reply, text),
+                control_answer=control,
+                control_right=abstains(control) if never else agrees(control, dream.cue, dream.reply, text),
+            )
+        )
+    return out
+
+
+def probe_text() -> list[str]:
+    """General prose that is never trained on or rehearsed, for measuring drift."""
+    text = files("data").joinpath("general", "probe.txt").read_text("utf-8")
+    return [p.strip() for p in text.split("\n\n") if p.strip()]
+
+
+def perplexity(model: LocalModel, texts: Sequence[str], *, adapter: bool = True) -> float:
+    """exp of the mean NLL a token over all texts, each on its own."""
+    total, count = 0.0, 0
+    with model.worn(adapter) as network, torch.inference_mode():
+        for some in chunks(texts, 8):
+            items = [(model.encode_reply(t, end=False), 1) for t in some]
+            b = batch([(i, s) for i, s in items if len(i) > 1], model.end_id, model.device)
+            logp = answer_logp(model, network, b)
+            total -= float(logp.gather(1, b.targets.unsqueeze(1)).sum())
+            count += len(b.targets)
+    return math.exp(total / count)
+
+
+def kl_to_base(model: LocalModel, texts: Sequence[Lesson]) -> float:
+    """Mean forward KL a token on texts of the base that were not rehearsed (RL's Razor, arXiv 2509.04259)."""
+    total, count = 0.0, 0
+    with model.worn() as network, torch.inference_mode():
+        for some in chunks(texts, 8):
+            b = batch([(x.ids, x.start) for x in some], model.end_id, model.device)
+            logp = answer_logp(model, network, b)
+            for x, q in zip(some, logp.split(b.lengths), strict=True):
+                total += float(divergence(x.top_logp.to(q), q, x.top_ids.to(q.device)).sum())
+                count += x.answers
+    return total / max(1, count)
+
+
+def drift(model: LocalModel, ledger: Any, texts: Sequence[Lesson], base_hash: str) -> Drift:
+    """Perplexity on the probe text against the model without any night's adapter, measured at the first night."""
+    probe = probe_text()
+    key = f"perplexity:{base_hash}"
+    before = ledger.meta(key)
+    if before is None:  # the first night: with tonight's rank off, nothing is worn
+        before = str(perplexity(model, probe, adapter=False))
+        ledger.set_meta(key, before)
+    return Drift(
+        perplexity_before=float(before), perplexity_after=perplexity(model, probe), kl=kl_to_base(model, texts)
+    )

@@ -1,0 +1,64 @@
+"""Train the instincts: plain LoRA on made-up talk, with the base's own texts rehearsed in every step.
+
+Run by `somnus instincts train`. It can be stopped and goes on where it was: the factors and the optimiser's state are
+written every few minutes, and the examples follow from the seed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from agent.local_model import LocalModel
+from sleep import lora, rehearsal
+from sleep.instincts.examples import Example, Talk
+from sleep.lesson import Lesson, hard
+from sleep.training import Step, TrainingConfig, train
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstinctsConfig:
+    """How the instincts are trained."""
+
+    seed: int = 0
+    examples: int = 3800
+    """Exercises, each seen once."""
+    rank: int = 16
+    texts: int = 576
+    """Texts of the base to rehearse."""
+    training: TrainingConfig = TrainingConfig(
+        lr=8e-4, rows=16, rehearsal_rows=4, rehearsal_weight=1.5, passes=1, warm_up=0.03
+    )
+
+
+def to_lesson(model: LocalModel, example: Example) -> Lesson:
+    """Tokenise an exercise; its reply is taken as certain."""
+    return hard(model.encode(example.turns), model.encode_reply(example.reply))
+
+
+def train_instincts(
+    model: LocalModel,
+    folder: Path,
+    config: InstinctsConfig,
+    *,
+    texts_cache: Path | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Iterator[Step]:
+    """Yield every step; at the end, unless stopped, `folder` holds a plain LoRA in float16."""
+    texts = rehearsal.base_texts(model, config.texts, texts_cache, seed=config.seed + 7, progress=progress)
+    made = itertools.islice(Talk(config.seed).examples(), config.examples)
+    lessons = [to_lesson(model, e) for e in made]
+    moving = lora.expand(model, rank=config.rank, targets=lora.ALL_LINEAR, seed=config.seed)
+    resume = folder / "unfinished.safetensors"
+    yield from train(
+        model, moving, lessons, texts, config.training, seed=config.seed, stop=stop, resume=resume
+    )
+    if stop():
+        return
+    lora.save(model, folder, dtype=torch.float16)
+    resume.unlink(missing_ok=True)

@@ -1,0 +1,104 @@
+"""Making, growing and saving plain LoRA adapters. No DoRA, no bias, no rsLoRA: what vLLM, llama.cpp and Ollama all take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from agent.local_model import LocalModel, bare
+
+ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+MLP = ("gate_proj", "up_proj", "down_proj")
+WEIGHTS = "adapter_model.safetensors"
+
+
+def expand(
+    model: LocalModel, *, rank: int, targets: Sequence[str], seed: int, past: Path | None = None
+) -> list[Tensor]:
+    """Unmask new rank on the network and return the tensors that may move (Sleep, arXiv 2606.03979: expansion).
+
+    The adapter of earlier nights in `past` is merged into the weights in memory, so that the network with the new rank
+    off is the smaller self: the teacher, and the control of the exam. Nothing on disk changes.
+    """
+    from peft import LoraConfig, PeftModel, get_peft_model
+
+    torch.manual_seed(seed)
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(targets), lora_dropout=0.0)
+    with model.lock:
+        network = bare(model.network)
+        if past is not None:
+            network = PeftModel.from_pretrained(network, past).merge_and_unload()
+        network.requires_grad_(False)
+        model.network = get_peft_model(network, config).eval()
+        return [p for p in model.network.parameters() if p.requires_grad]
+
+
+def state(model: LocalModel) -> dict[str, Tensor]:
+    """A copy of the new rank's factors, for going on after an interruption."""
+    return {n: p.detach().cpu().clone() for n, p in _factors(model)}
+
+
+def restore(model: LocalModel, tensors: dict[str, Tensor]) -> None:
+    """Put a copy made by `state` back."""
+    with torch.no_grad():
+        for name, parameter in _factors(model):
+            parameter.copy_(tensors[name])
+
+
+def _factors(model: LocalModel) -> list[tuple[str, Tensor]]:
+    return [(n, p) for n, p in model.network.named_parameters() if "lora_" in n]
+
+
+def save(
+    model: LocalModel, folder: Path, *, past: Path | None = None, dtype: torch.dtype = torch.float32
+) -> None:
+    """Write the new rank, with that of `past` concatenated exactly, as one plain PEFT folder.
+
+    B·A of a concatenation is the sum of the parts' B·A; each part's scale goes into its B, so that lora_alpha = r.
+    """
+    from peft import LoraConfig
+    from safetensors.torch import load_file, save_file
+
+    earlier = load_file(past / WEIGHTS) if past is not None else {}
+    tensors: dict[str, Tensor] = {}
+    targets: set[str] = set()
+    rank = 0
+    for path, module in model.network.named_modules():
+        if not hasattr(module, "lora_A"):
+            continue
+        a = module.lora_A["default"].weight.detach().cpu()  # (r, in)
+        b = module.lora_B["default"].weight.detach().cpu() * module.scaling["default"]  # (out, r)
+        names = f"{path}.lora_A.weight", f"{path}.lora_B.weight"
+        if names[0] in earlier:
+            a = torch.cat([earlier[names[0]].to(a), a], dim=0)
+            b = torch.cat([earlier[names[1]].to(b), b], dim=1)
+        rank = a.shape[0]
+        targets.add(path.rsplit(".", 1)[1])
+        tensors[names[0]] = a.to(dtype).contiguous()
+        tensors[names[1]] = b.to(dtype).contiguous()
+    config = LoraConfig(
+        r=rank, lora_alpha=rank, target_modules=sorted(targets), lora_dropout=0.0,
+        task_type="CAUSAL_LM", inference_mode=True, base_model_name_or_path=model.name,
+    )  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    config.save_pretrained(folder)
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+def reload(model: LocalModel, folder: Path, *, past: Path | None, rank: int) -> list[Tensor]:
+    """Put the new rank that `save` wrote back on over the smaller self."""
+    from safetensors.torch import load_file
+
+    saved = load_file(folder / WEIGHTS)
+    targets = sorted({name.split(".lora_")[0].rsplit(".", 1)[1] for name in saved})
+    moving = expand(model, rank=rank, targets=targets, seed=0, past=past)
+    with torch.no_grad():
+        for path, module in model.network.named_modules():
+            if hasattr(module, "lora_A"):
+                a, b = saved[f"{path}.lora_A.weight"], saved[f"{path}.lora_B.weight"]
+                module.lora_A["default"].weight.copy_(a[-rank:])
+                module.lora_B["default"].weight.copy_(b[:, -rank:] / module.scaling["default"])
+    return moving

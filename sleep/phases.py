@@ -1,0 +1,276 @@
+"""The six steps of a night, each a generator of events over the `Room`; `night.py` says in which order.
+
+A step reads what it needs from the ledger when an earlier run of the night made it, so that a night can be resumed at
+any of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from typing import Any
+
+from memory.adapters import AdapterCard
+from memory.episode import DreamKind, Memory, MemoryState, Phase
+from memory.errors import NothingToLearn, UsageError
+from sleep import dreams, exam, lora, rehearsal, verdict
+from sleep.associate import nearest, supersede
+from sleep.dreams import Rehearsed
+from sleep.events import DreamDreamt, MemoryJudged, NightEvent, Progressed
+from sleep.imitation import imitate
+from sleep.narrated import Tick, narrated
+from sleep.plan import EXAM_SECONDS, fitting
+from sleep.replay import memories_in
+from sleep.room import Room
+from sleep.training import train
+from sleep.words import normal
+
+
+def _work(room: Room, phase: Phase, note: str, work: Callable[[Tick], Any]) -> Any:
+    return narrated(room.number, phase, note, work, room.check)
+
+
+def replay(room: Room) -> Iterator[NightEvent]:
+    """What the user said becomes memories; the newer of two that contradict wins; small talk is left out."""
+    ledger = room.ledger
+    known = {m.episode for m in ledger.memories()}
+    fresh = [e for e in room.episodes if e.id not in known]
+    found = yield from _work(
+        room, Phase.REPLAYED, "remembering the day",
+        lambda tick: memories_in(room.model, fresh, progress=tick),
+    )  # fmt: skip
+    said = {normal(m.text): m for m in ledger.memories() if m.text}
+    with ledger.transaction():
+        for episode in fresh:
+            for text in found[episode.id]:
+                (memory,) = ledger.add_memories([(episode.id, text, episode.at)])
+                before = said.get(normal(text))
+                if before is not None and before.state is not MemoryState.FORGOTTEN:
+                    ledger.set_memory(
+                        before.id, state=MemoryState.SUPERSEDED, superseded_by=memory.id, reason="said again"
+                    )
+                said[normal(text)] = memory
+    waiting = _waiting(room)
+    if not waiting:
+        raise NothingToLearn("There is nothing to learn: the buffer holds no statement of yours. Tell somnus something.")
+    yield from _work(
+        room, Phase.REPLAYED, "looking for what changed",
+        lambda tick: supersede(room.model, room.embedder, ledger, waiting, progress=tick),
+    )  # fmt: skip
+    silent = [e for e in fresh if not found[e.id]]
+    room.report["no_memory"] = [{"episode": e.id, "said": e.said[:200]} for e in silent]
+
+
+def _waiting(room: Room) -> list[Memory]:
+    """Memories of the buffer that a night may still learn, the most important first."""
+    inside = {e.id for e in room.episodes}
+    every = [m for m in room.ledger.memories() if m.episode in inside]
+    able = {MemoryState.BUFFER, MemoryState.KEPT_BACK}
+    open_ = [m for m in every if m.state in able and m.failures < room.config.most_failures]
+    return sorted(open_, key=lambda m: (not m.pinned, m.failures, m.at, m.id))
+
+
+def dream(room: Room) -> Iterator[NightEvent]:
+    """Memories become questions and answers that a second reading confirms."""
+    waiting = _waiting(room)
+    room.memories = fitting(waiting, room.deadline - time.monotonic(), room.config)
+    if not room.memories:
+        raise UsageError(
+            f"A budget of {room.config.budget_minutes:g} minutes is too small for one memory; give the night at least "
+            "3 minutes."
+        )
+    later = [m.id for m in waiting[len(room.memories) :]]
+    room.report["later"] = later
+    config = room.config.dreams
+    raw = yield from _work(
+        room, Phase.DREAMT, "dreaming",
+        lambda tick: dreams.sample(room.model, room.memories, config, night=room.number, seed=room.seed, progress=tick),
+    )  # fmt: skip
+    near = nearest(room.embedder, room.memories, room.memories, config.neighbours)
+    read = yield from _work(
+        room, Phase.DREAMT, "reading them again",
+        lambda tick: dreams.read_again(room.model, raw, room.memories, near, config, progress=tick),
+    )  # fmt: skip
+    room.rehearsed = dreams.choose(read, config, exam=room.config.exam, seed=room.seed)
+    room.ledger.clear_dreams(room.number)
+    room.ledger.add_dreams([r.dream for r in room.rehearsed])
+    room.report["dreams"] = {
+        "sampled": config.samples * len(room.memories), "distinct": len(raw), "true": len(read),
+        "used": sum(r.dream.used for r in room.rehearsed),
+        "held_out": sum(r.dream.held_out for r in room.rehearsed),
+    }  # fmt: skip
+    for r in room.rehearsed:
+        d = r.dream
+        yield DreamDreamt(night=room.number, kind=d.kind.value, cue=d.cue, reply=d.reply, gap=round(d.gap, 2))
+
+
+def _again(room: Room) -> None:
+    """Read tonight's dreams back from the ledger, with the teacher's log-probabilities, after an interruption."""
+    if room.rehearsed:
+        return
+    kept = room.ledger.dreams(night=room.number)
+    ids = {m for d in kept for m in d.memories}
+    room.memories = [m for m in room.ledger.memories() if m.id in ids]
+    room.rehearsed = dreams.recall(room.model, kept, {m.id: m for m in room.memories})
+
+
+def _earlier(room: Room) -> list[Rehearsed]:
+    """Dreams of earlier nights, as the smaller self answers them: generative replay."""
+    kept = [
+        d
+        for d in room.ledger.dreams(used=True)
+        if d.night != room.number
+        and all(room.ledger.memory(m).state is MemoryState.CONSOLIDATED for m in d.memories)
+    ]
+    some = dreams.spread(kept, room.config.earlier_dreams, room.seed)
+    return dreams.self_taught(room.model, some)
+
+
+def seed(room: Room) -> Iterator[NightEvent]:
+    """New rank is unmasked and learns the dreams from the smaller self, which has the episodes in view."""
+    cache = room.cache
+    extra = max(8, room.config.texts // 10)
+    every = yield from _work(
+        room, Phase.SEEDED, "recalling general things",
+        lambda tick: rehearsal.base_texts(room.model, room.config.texts + extra, cache, progress=tick),
+    )  # fmt: skip
+    room.kept_texts, room.texts = every[:extra], every[extra:]
+    room.moving = lora.expand(
+        room.model, rank=room.config.rank, targets=lora.MLP, seed=room.seed, past=room.past
+    )
+    _again(room)
+    room.earlier = _earlier(room)
+    lessons = dreams.lessons(room.rehearsed) + [r.lesson for r in room.earlier]
+    deadline = room.deadline - EXAM_SECONDS * len(room.memories)
+    room.staging.mkdir(parents=True, exist_ok=True)
+    resume = room.staging / "unfinished.safetensors"
+    losses = []
+    for step in train(
+        room.model, room.moving, lessons, room.texts, room.config.training,
+        seed=room.seed, stop=room.stop, deadline=deadline, resume=resume,
+    ):  # fmt: skip
+        losses.append(round(step.loss, 4))
+        yield Progressed(
+            night=room.number, phase=Phase.SEEDED, done=step.done, total=step.total, left=step.seconds_left,
+            loss=step.loss, note="learning",
+        )  # fmt: skip
+    room.check()
+    rewards = []
+    by_id = {m.id: m for m in room.memories}
+    for value in imitate(
+        room.model, room.moving, room.rehearsed, by_id, room.config.imitation,
+        seed=room.seed, stop=room.stop, deadline=deadline,
+    ):  # fmt: skip
+        rewards.append(round(value, 3))
+        yield Progressed(
+            night=room.number, phase=Phase.SEEDED, done=len(rewards), total=room.config.imitation.rounds,
+            note=f"imitating, reward {value:.2f}",
+        )  # fmt: skip
+    lora.save(room.model, room.staging, past=room.past)
+    resume.unlink(missing_ok=True)
+    room.report["loss"] = {"first": losses[:1], "last": losses[-1:], "steps": len(losses)}
+    room.report["reward"] = rewards
+
+
+def examine(room: Room) -> Iterator[NightEvent]:
+    """Closed book, with and without tonight's rank; general ability and earlier memories too."""
+    if not room.moving:  # resumed: put tonight's rank back on over the smaller self
+        _again(room)
+        room.moving = lora.reload(room.model, room.staging, past=room.past, rank=room.config.rank)
+        room.kept_texts = rehearsal.base_texts(room.model, max(8, room.config.texts // 10), room.cache)
+    by_id = {m.id: m for m in room.memories}
+    held = [r.dream for r in room.rehearsed if r.dream.held_out]
+    never = [replace(r.dream) for r in room.rehearsed if r.dream.kind is DreamKind.NEVER]
+    answers = yield from _work(
+        room, Phase.EXAMINED, "exam",
+        lambda tick: exam.ask(room.model, held + never, by_id, night=room.number, progress=tick),
+    )  # fmt: skip
+    known = {m.id: m for m in room.ledger.memories(state=MemoryState.CONSOLIDATED)}
+    old = [d for d in room.ledger.dreams(held_out=True) if d.night != room.number and set(d.memories) <= set(known)]
+    old = dreams.spread(old, room.config.earlier_questions, room.seed)
+    earlier = yield from _work(
+        room, Phase.EXAMINED, "earlier nights",
+        lambda tick: exam.ask(room.model, old, known, night=room.number, progress=tick),
+    )  # fmt: skip
+    room.ledger.clear_answers(room.number)
+    room.ledger.add_answers([*answers, *earlier])
+    drift = exam.drift(room.model, room.ledger, room.kept_texts, room.base_hash)
+    room.report["drift"] = {**asdict(drift), "rise": round(drift.rise, 4)}
+    told = [a for a in answers if a.memory is not None]
+    untold = [a for a in answers if a.memory is None]
+    room.report["exam"] = {
+        "asked": len(told),
+        "before": sum(a.control_right for a in told),
+        "after": sum(a.right for a in told),
+        "never": {"asked": len(untold), "right": sum(a.right for a in untold)},
+        "earlier": {
+            "asked": len(earlier),
+            "before": sum(a.control_right for a in earlier),
+            "after": sum(a.right for a in earlier),
+        },
+    }
+    room.report["alarm"] = verdict.alarm(drift, earlier, room.config.limits)
+    if room.report["alarm"]:
+        room.phase = Phase.ROLLED_BACK
+        room.home.adapters.discard(room.staging)
+    for m in room.memories:
+        j = verdict.judge(m, told)
+        yield MemoryJudged(
+            night=room.number, memory=m.id, text=m.text, passed=j.passed, right=j.right, asked=j.asked, reason=j.reason
+        )
+
+
+def commit(room: Room) -> Iterator[NightEvent]:
+    """The adapter gets its name; nothing points at it yet."""
+    told = [a for a in room.ledger.answers(night=room.number) if a.memory is not None]
+    judged = [verdict.judge(m, told) for m in _tonight(room)]
+    card = AdapterCard(
+        name=room.name, night=room.number, parent=room.past.name if room.past else None,
+        base_hash=room.base_hash, memories=tuple(j.memory for j in judged if j.passed),
+        exam=dict(room.report.get("exam", {})),
+    )  # fmt: skip
+    if room.staging.exists():
+        room.home.adapters.commit(room.staging, card)
+    room.ledger.advance(room.number, room.phase, adapter=room.name)
+    yield Progressed(night=room.number, phase=Phase.COMMITTED, done=1, total=1, note=room.name)
+
+
+def _tonight(room: Room) -> list[Memory]:
+    ids = {m for d in room.ledger.dreams(night=room.number) for m in d.memories}
+    return [m for m in room.ledger.memories() if m.id in ids]
+
+
+def clear(room: Room) -> Iterator[NightEvent]:
+    """Point at the adapter, mark what passed, and make the buffer anew from what stays."""
+    told = [a for a in room.ledger.answers(night=room.number) if a.memory is not None]
+    memories = _tonight(room)
+    judged = {m.id: verdict.judge(m, told) for m in memories}
+    room.home.adapters.point(room.name)
+    with room.ledger.transaction():
+        for m in memories:
+            j = judged[m.id]
+            if m.state not in (MemoryState.BUFFER, MemoryState.KEPT_BACK):
+                continue
+            if j.passed:
+                room.ledger.set_memory(m.id, state=MemoryState.CONSOLIDATED, night=room.number, failures=0, reason="")
+            else:
+                room.ledger.set_memory(m.id, state=MemoryState.KEPT_BACK, failures=m.failures + 1, reason=j.reason)
+        every = room.ledger.memories()
+        gone = verdict.leaving(room.episodes, every, judged)
+        room.ledger.mark_cleared(gone, room.number)
+        by_id = {m.id: m for m in every}
+        room.report |= {
+            "night": room.number,
+            "adapter": room.name,
+            "learned": [{"id": i, "text": by_id[i].text} for i, j in judged.items() if j.passed],
+            "kept_back": [
+                {"id": i, "text": by_id[i].text, "reason": j.reason} for i, j in judged.items() if not j.passed
+            ],
+            "cleared": len(gone),
+            "left": len(room.episodes) - len(gone),
+        }
+    room.store.rebuild(room.ledger.waiting())
+    room.home.adapters.prune(room.keep[0], room.keep[1])
+    yield Progressed(night=room.number, phase=Phase.CLEARED, done=1, total=1, note=f"{len(gone)} episodes cleared")
+

@@ -1,0 +1,28 @@
+"""What fits into a night: most important memories first, the rest next time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from memory.episode import Memory
+
+# Measured on two cores with the default model, rounded up (sleep/LAB.md).
+START_SECONDS = 75.0  # the base's own texts, drift, saving
+DREAM_SECONDS = 0.35  # sampling and reading one dream
+LESSON_SECONDS = 0.30  # one lesson once, with its share of rehearsal
+EXAM_SECONDS = 1.5  # a memory's questions, with and without the adapter
+
+
+def estimate(count: int, config: Any) -> float:
+    """Seconds that a night with `count` memories takes."""
+    kept = min(config.dreams.keep, 0.5 * config.dreams.samples)
+    each = config.dreams.samples * DREAM_SECONDS + config.training.passes * kept * LESSON_SECONDS + EXAM_SECONDS
+    return START_SECONDS + count * each
+
+
+def fitting(memories: Sequence[Memory], seconds: float, config: Any) -> list[Memory]:
+    """The first memories that fit into `seconds`; training itself stops at the deadline, so half its time is enough."""
+    fixed = estimate(0, config) / 2
+    each = (estimate(1, config) - estimate(0, config)) * 0.6
+    return list(memories[: max(0, int((seconds - fixed) / each))])

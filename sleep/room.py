@@ -1,0 +1,109 @@
+"""What a night works with: the home, the model, the buffer, its limits and its clock. Made once, passed to every phase."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from agent.local_model import LocalModel
+from memory.episode import Episode, Memory, Phase
+from memory.errors import Interrupted
+from memory.store import BufferStore, Embedder
+from sleep.dreams import DreamConfig, Rehearsed
+from sleep.imitation import ImitationConfig
+from sleep.lesson import Lesson
+from sleep.training import TrainingConfig
+from sleep.verdict import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SleepConfig:
+    """Everything about a night that can be set."""
+
+    budget_minutes: float = 60.0
+    """A night ends within this; what doesn't fit waits for the next."""
+    rank: int = 16
+    """New rank a night."""
+    dreams: DreamConfig = field(default_factory=DreamConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    imitation: ImitationConfig = field(default_factory=ImitationConfig)
+    limits: Limits = field(default_factory=Limits)
+    exam: int = 4
+    """Questions a memory, set aside before training."""
+    texts: int = 128
+    """Texts of the base to rehearse; a tenth more is kept aside to measure drift."""
+    earlier_dreams: int = 64
+    """Dreams of earlier nights rehearsed, at most."""
+    earlier_questions: int = 40
+    """Questions of earlier nights' exams asked again, at most."""
+    most_failures: int = 3
+    """After so many failed nights a memory stays in the buffer for good, and is reported."""
+    seed: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Room:
+    """One night's surroundings, and what the phases hand to each other."""
+
+    home: Any
+    model: LocalModel
+    store: BufferStore
+    embedder: Embedder
+    config: SleepConfig
+    cache: Path
+    number: int
+    past: Path | None
+    base_hash: str
+    stop: Callable[[], bool] = lambda: False
+    keep: tuple[int, int] = (5, 500)  # adapters kept: how many, how many MB
+    began: float = field(default_factory=time.monotonic)
+    phase: Phase = Phase.PLANNED
+    episodes: list[Episode] = field(default_factory=list)
+    memories: list[Memory] = field(default_factory=list)  # what tonight learns
+    rehearsed: list[Rehearsed] = field(default_factory=list)
+    earlier: list[Rehearsed] = field(default_factory=list)
+    texts: list[Lesson] = field(default_factory=list)
+    kept_texts: list[Lesson] = field(default_factory=list)  # never rehearsed: they measure drift
+    moving: list[Tensor] = field(default_factory=list)
+    report: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ledger(self) -> Any:
+        return self.home.ledger
+
+    @property
+    def seed(self) -> int:
+        """Every night has its own, derived from the configuration's."""
+        return self.config.seed * 1_000_003 + self.number
+
+    @property
+    def deadline(self) -> float:
+        """Monotonic time by which the night must be over."""
+        return self.began + 60.0 * self.config.budget_minutes
+
+    @property
+    def staging(self) -> Path:
+        """Tonight's adapter before it is committed."""
+        return Path(self.home.path) / "adapters" / f".staging-{self.name}"
+
+    @property
+    def name(self) -> str:
+        return f"night-{self.number:04d}"
+
+    def check(self) -> None:
+        """A safe point: everything so far is in the ledger."""
+        if self.stop():
+            raise Interrupted(
+                f"Night {self.number} was interrupted while it was {self.phase}; nothing was lost, and "
+                "`somnus sleep` goes on where it was."
+            )
+
+    def worn_path(self) -> Path | None:
+        """The folder of the adapter in use."""
+        card = self.home.adapters.current()
+        return self.home.adapters.path(card.name) if card else None

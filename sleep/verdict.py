@@ -1,0 +1,87 @@
+"""The verdict: memory by memory, then the whole night; it fails closed.
+
+A memory passes with two thirds of its exam right, counting only questions that the control got wrong. An episode leaves
+the buffer when every memory in it passed or was superseded. A global alarm throws the night away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from memory.episode import Episode, EpisodeId, ExamAnswer, Memory, MemoryId, MemoryState, Origin
+from sleep.exam import Drift
+
+LEAST_QUESTIONS = 3
+PASS = 2 / 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The verdict on one memory. `counted` questions were wrong without the adapter."""
+
+    memory: MemoryId
+    passed: bool
+    right: int
+    asked: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Global alarms."""
+
+    perplexity_rise: float = 0.08
+    """Largest rise of perplexity on general text over the model without any night's adapter."""
+    earlier_loss: float = 0.2
+    """Largest share of earlier nights' exam questions that may be lost, of those right before."""
+    least_earlier: int = 3
+    """Fewer lost questions than this are noise."""
+
+
+def judge(memory: Memory, answers: Sequence[ExamAnswer]) -> Judgement:
+    """One memory's verdict from its exam."""
+    mine = [a for a in answers if a.memory == memory.id]
+    if len(mine) < LEAST_QUESTIONS:
+        reason = f"only {len(mine)} of {LEAST_QUESTIONS} exam questions could be dreamt"
+        return Judgement(memory=memory.id, passed=False, right=0, asked=len(mine), reason=reason)
+    counted = [a for a in mine if not a.control_right]
+    right = sum(a.right for a in counted)
+    if not counted:  # it could be answered all along: nothing to lose by letting go, if it still is
+        kept = all(a.right for a in mine)
+        reason = "" if kept else "known before tonight, and not any more"
+        return Judgement(memory=memory.id, passed=kept, right=len(mine), asked=len(mine), reason=reason)
+    passed = right >= PASS * len(counted)
+    reason = "" if passed else f"{right} of {len(counted)} exam questions right"
+    return Judgement(memory=memory.id, passed=passed, right=right, asked=len(counted), reason=reason)
+
+
+def alarm(drift: Drift, earlier: Sequence[ExamAnswer], limits: Limits) -> str | None:
+    """Why the whole night must be thrown away, or None. An unreadable measurement is an alarm."""
+    if not drift.rise <= limits.perplexity_rise:
+        return f"perplexity on general text rose by {drift.rise:.1%}, more than {limits.perplexity_rise:.0%}"
+    knew = [a for a in earlier if a.control_right]
+    lost = sum(not a.right for a in knew)
+    if lost >= limits.least_earlier and lost > limits.earlier_loss * len(knew):
+        return f"{lost} of {len(knew)} questions about earlier nights' memories were lost"
+    return None
+
+
+def leaving(
+    episodes: Sequence[Episode],
+    memories: Sequence[Memory],
+    judgements: Mapping[MemoryId, Judgement],
+) -> list[EpisodeId]:
+    """Episodes that may leave the buffer: every memory passed, or was superseded; or there was none to learn.
+
+    A memory that was never examined keeps its episode; documents are not learnt yet and stay too.
+    """
+    out = []
+    for episode in episodes:
+        mine = [m for m in memories if m.episode == episode.id]
+        settled = {MemoryState.CONSOLIDATED, MemoryState.SUPERSEDED, MemoryState.FORGOTTEN}
+        if episode.origin is not Origin.TYPED:
+            continue
+        if all(m.state in settled or (m.id in judgements and judgements[m.id].passed) for m in mine):
+            out.append(episode.id)
+    return out
