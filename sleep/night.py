@@ -13,10 +13,14 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from agent.local_model import LocalModel
+from memory.config import Config
 from memory.episode import Phase
 from memory.errors import NothingToLearn
+from memory.store import BufferStore, Embedder
 from sleep import phases
 from sleep.events import NightBegan, NightEnded, NightEvent, PhaseBegan, PhaseReached
+from sleep.prepare import enter, plan, recover, roll_back
 from sleep.room import Room
 
 STEPS: tuple[tuple[Phase, Callable[[Room], Iterator[NightEvent]]], ...] = (
@@ -24,23 +28,44 @@ STEPS: tuple[tuple[Phase, Callable[[Room], Iterator[NightEvent]]], ...] = (
     (Phase.DREAMT, phases.dream),  # memories become questions and answers
     (Phase.SEEDED, phases.seed),  # a larger self learns them from the smaller one that can look them up
     (Phase.EXAMINED, phases.examine),  # closed book, with questions it has never seen
-    (Phase.COMMITTED, phases.commit),  # what passed is proved; the new adapter is worn
-    (Phase.CLEARED, phases.clear),  # only now does the buffer forget
+    (Phase.COMMITTED, phases.commit),  # the new adapter gets its name
+    (Phase.CLEARED, phases.clear),  # it is worn; only now does the buffer forget what was proved
 )
 
 
-def sleep(room: Room, *, resumed: bool = False) -> Iterator[NightEvent]:
-    """Sleep once in a room made by `prepare`.
+def sleep(
+    home: Any,
+    model: LocalModel,
+    checkpoint: Any,
+    store: BufferStore,
+    embedder: Embedder,
+    config: Config,
+    *,
+    budget_minutes: float | None = None,
+    dry_run: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[NightEvent]:
+    """Sleep once: a new night, or the one that was interrupted.
 
-    Yields events, the last of them `NightEnded`. Raises NothingToLearn when no memory is found, Interrupted at a safe
-    point after `room.stop()`; the ledger then knows where to go on.
+    Yields events, the last of them `NightEnded`. Raises NothingToLearn when there is no memory to learn, UsageError for a
+    budget too small for one memory, and Interrupted at a safe point after `stop()`; the ledger then knows where to go on.
     """
-    ledger, number = room.ledger, room.number
+    if dry_run:
+        yield NightEnded(night=0, outcome="dry_run", report=plan(home, config, budget_minutes))
+        return
+    room, resumed = enter(home, model, checkpoint, store, embedder, config, budget_minutes, stop)
+    try:
+        yield from _steps(room, resumed)
+    finally:
+        model.wear(room.worn_path())
+
+
+def _steps(room: Room, resumed: bool) -> Iterator[NightEvent]:
+    number, order = room.number, list(Phase)
+    seconds: dict[str, float] = room.report.setdefault("seconds", {})
     yield NightBegan(
         night=number, episodes=len(room.episodes), budget_minutes=room.config.budget_minutes, resumed=resumed
     )
-    seconds: dict[str, float] = dict(room.report.get("seconds", {}))
-    order = list(Phase)
     for phase, step in STEPS:
         if order.index(phase) <= order.index(room.phase):
             continue
@@ -50,24 +75,23 @@ def sleep(room: Room, *, resumed: bool = False) -> Iterator[NightEvent]:
         try:
             yield from step(room)
         except NothingToLearn:
-            finish(room, Phase.ROLLED_BACK)
+            _close(room, Phase.ROLLED_BACK)
             raise
         seconds[phase.value] = round(time.monotonic() - began, 2)
-        room.report["seconds"] = seconds
-        if room.phase is Phase.ROLLED_BACK:
+        if room.report.get("alarm"):
+            room.phase = Phase.ROLLED_BACK
             break
-        ledger.advance(number, phase, report=room.report)
+        room.ledger.advance(number, phase, report=room.report)
         room.phase = phase
         yield PhaseReached(night=number, phase=phase, seconds=seconds[phase.value])
-    report = finish(room, room.phase)
-    yield NightEnded(night=number, outcome=report["outcome"], report=report)
+    _close(room, room.phase)
+    yield NightEnded(night=number, outcome=room.phase.value, report=room.report)
 
 
-def finish(room: Room, phase: Phase) -> dict[str, Any]:
-    """Close the night in the ledger; the report is complete with this."""
-    room.phase = phase
-    room.report["outcome"] = phase.value
-    room.report.setdefault("seconds", {})["total"] = round(time.monotonic() - room.began, 2)
+def _close(room: Room, phase: Phase) -> None:
+    """The last line of a night's record."""
+    room.report |= {"night": room.number, "outcome": phase.value}
+    room.report["seconds"]["total"] = round(sum(v for k, v in room.report["seconds"].items() if k != "total"), 2)
     room.ledger.advance(room.number, phase, report=room.report, finished=datetime.now(UTC))
-    room.model.wear(room.worn_path())
-    return room.report
+
+__all__ = ["STEPS", "recover", "roll_back", "sleep"]

@@ -1,0 +1,42 @@
+# Everything somnus needs lives in .venv; every target makes what it needs first.
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+BIN := .venv/bin
+HOME_FOR_DEMO := $(if $(SOMNUS_HOME),$(SOMNUS_HOME),$(CURDIR)/.somnus-demo)
+
+.PHONY: install demo chat test check bench instincts clean
+.DEFAULT_GOAL := install
+
+install: .venv/installed
+
+# A torch that is there already is kept; otherwise the small CPU build where one is at hand.
+.venv/installed: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/python -m pip install --quiet "$(TORCH)" || $(BIN)/python -m pip install --quiet "torch>=2.6"
+	@$(BIN)/python -m pip install --quiet --editable ".[dev,pdf]"
+	@touch $@
+
+demo: install
+	@$(if $(SOMNUS_HOME),,rm -rf "$(HOME_FOR_DEMO)")
+	@$(BIN)/somnus --home "$(HOME_FOR_DEMO)" demo
+
+chat: install
+	@$(BIN)/somnus
+
+test: install
+	@$(BIN)/python -m pytest
+
+check: install
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: install
+	@$(BIN)/somnus bench
+
+instincts: install
+	@$(BIN)/somnus instincts train
+
+clean:
+	@rm -rf .venv build *.egg-info .somnus-demo

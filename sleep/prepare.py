@@ -1,0 +1,113 @@
+"""Before and around a night: what it will do, where an interrupted one goes on, and how nights are undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from agent.local_model import LocalModel
+from memory.config import Config
+from memory.episode import MemoryState, Phase
+from memory.errors import NothingToLearn, UsageError
+from memory.paths import cache_path, private_dir
+from memory.store import BufferStore, Embedder
+from sleep.plan import estimate
+from sleep.room import Room, SleepConfig
+
+LEAST_MINUTES = 2.0
+NOTHING = "There is nothing to learn: the buffer holds no statement of yours. Tell somnus something first."
+
+
+def settings(config: Config, budget_minutes: float | None) -> SleepConfig:
+    """The night's settings from the home's. Raises UsageError for a budget that fits no memory."""
+    budget = config.budget_minutes if budget_minutes is None else budget_minutes
+    if not budget >= LEAST_MINUTES:
+        raise UsageError(
+            f"A budget of {budget:g} minutes is too small for one memory; give the night at least {LEAST_MINUTES:g}."
+        )
+    own = SleepConfig(budget_minutes=budget, seed=config.seed)
+    return replace(own, dreams=replace(own.dreams, samples=config.dreams_per_memory))
+
+
+def plan(home: Any, config: Config, budget_minutes: float | None) -> dict[str, Any]:
+    """What a night would do now, without a model: `sleep --dry-run`. Raises NothingToLearn for an empty buffer."""
+    own = settings(config, budget_minutes)
+    waiting = home.ledger.waiting()
+    if not waiting:
+        raise NothingToLearn(NOTHING)
+    seconds = estimate(len(waiting), own)
+    return {
+        "outcome": "dry_run",
+        "episodes": len(waiting),
+        "budget_minutes": own.budget_minutes,
+        "estimated_seconds": round(min(seconds, 60 * own.budget_minutes)),
+        "fits": seconds <= 60 * own.budget_minutes,
+        "said": [e.said[:120] for e in waiting],
+    }
+
+
+def enter(
+    home: Any,
+    model: LocalModel,
+    checkpoint: Any,
+    store: BufferStore,
+    embedder: Embedder,
+    config: Config,
+    budget_minutes: float | None,
+    stop: Callable[[], bool],
+) -> tuple[Room, bool]:
+    """The room of a new night, or of the one that was interrupted (then True)."""
+    own = settings(config, budget_minutes)
+    ledger = home.ledger
+    night = ledger.unfinished()
+    resumed = night is not None
+    if night is None:
+        waiting = ledger.waiting()
+        if not waiting:
+            raise NothingToLearn(NOTHING)
+        current = home.adapters.current()
+        night = ledger.begin_night([e.id for e in waiting], current.name if current else None)
+    base_hash = checkpoint.base_hash + (checkpoint.instincts_hash or "")
+    texts = private_dir(cache_path() / "rehearsal") / f"{base_hash[:12]}{base_hash[-12:]}.safetensors"
+    room = Room(
+        home=home, model=model, store=store, embedder=embedder, config=own, cache=texts, number=night.number,
+        past=home.adapters.path(night.parent) if night.parent else None, base_hash=base_hash, stop=stop,
+        keep=(config.keep_adapters, config.keep_adapters_mb), phase=night.phase,
+        episodes=ledger.episodes(list(night.episodes)), report=dict(night.report or {}),
+    )  # fmt: skip
+    model.wear(room.past)
+    return room, resumed
+
+
+def recover(home: Any) -> str | None:
+    """After opening a home: say, in one sentence, what an interrupted night left; half-made files are swept away.
+
+    The night itself is finished by the next `sleep`; until then nothing of it is worn and the buffer is whole.
+    """
+    night = home.ledger.unfinished()
+    if night is None:
+        home.adapters.sweep()
+        return None
+    return f"Night {night.number} was interrupted while it was {night.phase}; the next sleep goes on there."
+
+
+def roll_back(home: Any, number: int) -> list[int]:
+    """Undo night `number` and all later ones: their memories return to the buffer; returns the nights undone.
+
+    The caller rebuilds the buffer from the ledger afterwards.
+    """
+    ledger = home.ledger
+    first = ledger.night(number)
+    if first is None or first.phase is Phase.ROLLED_BACK:
+        raise UsageError(f"There is no night {number} to roll back; `somnus nights` lists them.")
+    undone = [n for n in ledger.nights() if n.number >= number and n.phase is not Phase.ROLLED_BACK]
+    home.adapters.point(first.parent)
+    with ledger.transaction():
+        for night in undone:
+            for memory in ledger.memories(night=night.number):
+                if memory.state is MemoryState.CONSOLIDATED:
+                    ledger.set_memory(memory.id, state=MemoryState.BUFFER, night=None, failures=0)
+            ledger.mark_waiting(list(night.episodes))
+            ledger.advance(night.number, Phase.ROLLED_BACK)
+    return [n.number for n in undone]
