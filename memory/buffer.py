@@ -1,0 +1,27 @@
+"""Opening the buffer: it must hold just what the ledger says is waiting, else it is made anew from it."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from memory.chroma_store import ChromaStore
+from memory.errors import HomeError
+from memory.store import BufferStore, Embedder
+
+
+def open_buffer(home: Any, embedder: Embedder) -> BufferStore:
+    """The home's Chroma buffer, equal to `ledger.waiting()`."""
+    try:
+        store = ChromaStore(home.buffer_path, embedder, home.ledger.episode)
+        held = store.ids()
+    except HomeError:
+        shutil.rmtree(home.buffer_path, ignore_errors=True)
+        store = ChromaStore(home.buffer_path, embedder, home.ledger.episode)
+        held = set()
+    waiting = home.ledger.waiting()
+    if held - {e.id for e in waiting}:
+        store.rebuild(waiting)
+    else:
+        store.add([e for e in waiting if e.id not in held])
+    return store

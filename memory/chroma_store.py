@@ -1,0 +1,100 @@
+"""The buffer in Chroma: an index over the ledger's waiting episodes.
+
+Chroma keeps the text and the vectors of what it deletes on disk, so nothing is ever deleted: `rebuild` makes a new folder
+with what stays, swaps it in by rename, and removes the old tree. Texts aren't stored in Chroma at all, only ids and
+vectors; the ledger has the words.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from memory.episode import Episode, EpisodeId
+from memory.errors import HomeError
+from memory.paths import fsync_dir, private_dir
+from memory.store import Embedder, Recollection
+
+COLLECTION = "episodes"
+
+
+class ChromaStore:
+    """A `BufferStore` in a folder. One process at a time may have it open."""
+
+    def __init__(self, path: Path, embedder: Embedder, lookup: Callable[[EpisodeId], Episode]) -> None:
+        """Open or create it. Raises HomeError when the folder is damaged: rebuild it from the ledger."""
+        self._path = path
+        self._embedder = embedder
+        self._lookup = lookup
+        self._sweep()
+        self._open()
+
+    def _open(self) -> None:
+        import chromadb
+        from chromadb.config import Settings
+
+        private_dir(self._path)
+        try:
+            self._client: Any = chromadb.PersistentClient(
+                str(self._path), settings=Settings(anonymized_telemetry=False, allow_reset=False)
+            )
+            self._collection: Any = self._client.get_or_create_collection(
+                COLLECTION, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
+            )
+        except Exception as error:  # noqa: BLE001  # Chroma raises whatever its Rust core does
+            raise HomeError(f"The buffer in {self._path} is damaged ({error}); it is made anew from the ledger.") from error
+
+    def add(self, episodes: Sequence[Episode]) -> None:
+        step = int(self._client.get_max_batch_size())
+        for begin in range(0, len(episodes), step):
+            some = episodes[begin : begin + step]
+            vectors = self._embedder.embed([e.said for e in some])
+            self._collection.upsert(ids=[str(e.id) for e in some], embeddings=vectors)
+
+    def search(self, query: str, k: int) -> list[Recollection]:
+        count = self._collection.count()
+        if not count or k < 1:
+            return []
+        found = self._collection.query(
+            query_embeddings=self._embedder.embed([query]), n_results=min(k, count), include=["distances"]
+        )
+        hits = zip(found["ids"][0], found["distances"][0], strict=True)
+        out = [
+            Recollection(episode=self._lookup(EpisodeId(int(i))), similarity=1.0 - float(d)) for i, d in hits
+        ]
+        return sorted(out, key=lambda r: (-r.similarity, r.episode.id))
+
+    def ids(self) -> set[EpisodeId]:
+        return {EpisodeId(int(i)) for i in self._collection.get(include=[])["ids"]}
+
+    def rebuild(self, episodes: Iterable[Episode]) -> None:
+        fresh, old = self._beside("new"), self._beside("old")
+        shutil.rmtree(fresh, ignore_errors=True)
+        new = ChromaStore.__new__(ChromaStore)
+        new._path, new._embedder, new._lookup = fresh, self._embedder, self._lookup
+        new._open()
+        new.add(list(episodes))
+        new.close()
+        self.close()
+        self._path.replace(old)
+        fresh.replace(self._path)
+        fsync_dir(self._path.parent)
+        shutil.rmtree(old, ignore_errors=True)
+        self._open()
+
+    def close(self) -> None:
+        """Release the folder: an open client would go on answering from the old one."""
+        self._client.close()
+
+    def _beside(self, what: str) -> Path:
+        return self._path.with_name(f"{self._path.name}.{what}")
+
+    def _sweep(self) -> None:
+        """Finish a swap that was cut off: the old tree is used only if the new one never took its place."""
+        old, fresh = self._beside("old"), self._beside("new")
+        if old.exists() and not self._path.exists():
+            old.replace(self._path)
+        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(fresh, ignore_errors=True)

@@ -1,0 +1,87 @@
+"""The home's settings: HOME/config.toml, then SOMNUS_* in the environment, then what the command line says."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from memory.errors import UsageError
+from memory.paths import write_atomic
+
+
+class Config(BaseSettings):
+    """Everything a home can be told. Defaults suit a laptop with two cores."""
+
+    model_config = SettingsConfigDict(env_prefix="SOMNUS_", extra="ignore", frozen=True, protected_namespaces=())
+
+    model: str | None = None
+    """The language model: a Hugging Face id, a checkpoint folder, a .gguf file; None is the default model."""
+    device: str = Field("auto", pattern="^(auto|cpu|cuda(:[0-9]+)?|mps)$")
+    """auto, cpu, cuda, cuda:N or mps."""
+    dtype: str = Field("auto", pattern="^(auto|float32|bfloat16|float16)$")
+    """auto, float32, bfloat16 or float16."""
+    seed: int = 0
+    """Everything random follows from it."""
+    student: str | None = None
+    """A larger model to distil into; none by default."""
+    sleep_at: str = Field("03:30", pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    """Local time of the nightly sleep, HH:MM."""
+    budget_minutes: float = Field(60.0, gt=0)
+    """The longest a night may take."""
+    recollections: int = Field(4, ge=1, le=50)
+    """Episodes retrieved for a reply."""
+    min_similarity: float = Field(0.3, ge=-1, le=1)
+    """Least cosine similarity of a recollection."""
+    reply_tokens: int = Field(256, ge=1)
+    """Longest reply."""
+    context_tokens: int = Field(2048, ge=128)
+    """Longest prompt."""
+    keep_adapters: int = Field(5, ge=2)
+    """Adapters of earlier nights kept on disk."""
+    keep_adapters_mb: int = Field(500, ge=1)
+    """The most they may take, in MB."""
+    dreams_per_memory: int = Field(24, ge=4, le=200)
+    """Dreams sampled for each memory."""
+
+
+def load_config(home: Path, **overrides: Any) -> Config:
+    """The settings in force; `overrides` that are None don't count.
+
+    Raises:
+        UsageError: a key or value that can't be, named as it was typed.
+    """
+    stored = _stored(home / "config.toml")
+    unknown = stored.keys() - Config.model_fields.keys()
+    if unknown:
+        raise UsageError(
+            f"{home / 'config.toml'} has an unknown setting {sorted(unknown)[0]!r}; known are: "
+            f"{', '.join(sorted(Config.model_fields))}."
+        )
+    given = {k: v for k, v in overrides.items() if v is not None}
+    try:
+        # The environment stands between the file and the command line.
+        environment = Config().model_dump(exclude_unset=True)
+        return Config(**(stored | environment | given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(x) for x in first["loc"])
+        raise UsageError(f"The setting {name} can't be {first['input']!r}: {first['msg']}.") from error
+
+
+def save_setting(home: Path, key: str, value: Any) -> None:
+    """Write one setting to HOME/config.toml, keeping the others. None removes it."""
+    import tomli_w
+
+    stored = _stored(home / "config.toml") | {key: value}
+    write_atomic(home / "config.toml", tomli_w.dumps({k: v for k, v in stored.items() if v is not None}).encode())
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{path} can't be read ({error}); correct or remove it.") from error

@@ -1,0 +1,65 @@
+"""Where things live on disk, and how they are written: private to the user, and whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from memory.errors import HomeError
+
+
+def home_path(given: Path | None = None) -> Path:
+    """The home asked for, else SOMNUS_HOME, else the platform's user data folder."""
+    if given is not None:
+        return given.expanduser()
+    if named := os.environ.get("SOMNUS_HOME"):
+        return Path(named).expanduser()
+    from platformdirs import user_data_dir
+
+    return Path(user_data_dir("somnus"))
+
+
+def cache_path() -> Path:
+    """The folder for model weights: XDG_CACHE_HOME/somnus, or the platform's cache."""
+    if named := os.environ.get("XDG_CACHE_HOME"):
+        return Path(named).expanduser() / "somnus"
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("somnus"))
+
+
+def private_dir(path: Path) -> Path:
+    """Make a folder that only the user may enter, whatever the umask. Raises HomeError when it can't be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.chmod(0o700)
+    except OSError as error:
+        raise HomeError(
+            f"The folder {path} can't be made or entered ({error.strerror}); choose another place."
+        ) from error
+    return path
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Replace a file by `data`: readers see the old or the new one, also after a power cut. Mode 0600."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    fsync_dir(path.parent)
+
+
+def fsync_dir(path: Path) -> None:
+    """Make renames and new names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
