@@ -63,6 +63,19 @@ def resolve(name: str | None = None, *, progress: Progress = _quiet) -> Checkpoi
     return with_instincts(name, _from_hub(name, progress), progress)
 
 
+def known(name: str | None = None) -> Checkpoint | None:
+    """The checkpoint if it is on disk already, complete with its instincts: for commands that must not download."""
+    models = cache_path() / "models"
+    local = Path(name).expanduser() if name not in (None, "default", DEFAULT) and name is not None else None
+    base = models / "smollm2-135m-instruct" if local is None else local.absolute()
+    if (local is None and _stamp(base) is None) or not (base / "config.json").is_file():
+        return None
+    try:
+        return with_instincts(name or DEFAULT, base, _quiet, make=False)
+    except WeightsError:
+        return None
+
+
 def fetch_embedder(progress: Progress = _quiet) -> Path:
     """The folder of the embedding model."""
     return _cached(
@@ -177,17 +190,22 @@ def instincts_folder() -> Path:
     return Path(str(files("data").joinpath("instincts", "adapter")))
 
 
-def with_instincts(name: str, base: Path, progress: Progress) -> Checkpoint:
-    """The base with the instincts made for it, merged once and cached; without, if there are none for it."""
+def with_instincts(name: str, base: Path, progress: Progress, *, make: bool = True) -> Checkpoint:
+    """The base with the instincts made for it, merged once and cached; without, if there are none for it.
+
+    Raises WeightsError when they would have to be merged and `make` is off.
+    """
     base_hash = _hash_of_base(base)
     plain = Checkpoint(name=name, base_path=base, path=base, base_hash=base_hash, instincts_hash=None)
     folder = _instincts_for(base_hash)
     if folder is None or os.environ.get("SOMNUS_INSTINCTS") == "off":
         return plain
     digest = sha256_of(folder / "adapter_model.safetensors")
-    merged = _cached(
-        cache_path() / "models" / f"{base.name}+instincts-{digest[:12]}", lambda to: _merge(base, folder, to, progress)
-    )
+    merged = cache_path() / "models" / f"{base.name}+instincts-{digest[:12]}"
+    if make:
+        _cached(merged, lambda to: _merge(base, folder, to, progress))
+    elif _stamp(merged) is None:
+        raise WeightsError(f"The instincts of {name} are not merged yet; `somnus model pull {name}` does it.")
     return Checkpoint(name=name, base_path=base, path=merged, base_hash=base_hash, instincts_hash=digest)
 
 

@@ -6,14 +6,19 @@ written every few minutes, and the examples follow from the seed.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from agent.local_model import LocalModel
+from memory.paths import write_atomic
 from sleep import lora, rehearsal
 from sleep.instincts.examples import Example, Talk
 from sleep.lesson import Lesson, hard
@@ -62,3 +67,51 @@ def train_instincts(
         return
     lora.save(model, folder, dtype=torch.float16)
     resume.unlink(missing_ok=True)
+
+
+def make(
+    model: LocalModel,
+    base_hash: str,
+    folder: Path,
+    config: InstinctsConfig,
+    *,
+    stop: Callable[[], bool],
+    progress: Callable[[str, float | None, float | None], None],
+) -> dict[str, Any] | None:
+    """Train into `folder` and write its card; None when stopped, and then the same call goes on where it was."""
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = folder / "texts.safetensors"
+    last = None
+    for step in train_instincts(
+        model, folder, config, texts_cache=texts, stop=stop,
+        progress=lambda done, total: progress("sampling the base's own texts", done / total, None),
+    ):  # fmt: skip
+        last = step
+        note = f"training, loss {step.loss:.2f}, drift {step.rehearsal_loss:.3f}"
+        progress(note, step.done / step.total, step.seconds_left)
+    if stop():
+        return None
+    texts.unlink(missing_ok=True)
+    card = describe(base_hash, config) | {"steps": last.total if last else 0}
+    write_atomic(folder / "card.json", json.dumps(card, indent=1).encode())
+    return card
+
+
+def describe(base_hash: str, config: InstinctsConfig) -> dict[str, Any]:
+    """The card: what the instincts were made of, and the command that makes them again."""
+    return {
+        "base_hash": base_hash,
+        "command": f"somnus instincts train --seed {config.seed} --examples {config.examples}",
+        "seed": config.seed,
+        "data_hash": data_hash(),
+        "config": asdict(config),
+    }
+
+
+def data_hash() -> str:
+    """SHA-256 over the families and vocabulary that exercises are made of."""
+    digest = hashlib.sha256()
+    for folder in ("families", "vocab"):
+        for file in sorted(files("data").joinpath("instincts", folder).iterdir(), key=lambda f: f.name):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,95 @@
+"""A home in one file, and memories from one home to another."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from memory.conversation_file import read_lines
+from memory.episode import Episode, Origin
+from memory.errors import HomeError, InputError
+from memory.ledger import Ledger
+from memory.paths import private_dir, write_atomic
+
+LARGEST = 4_000_000_000  # bytes of a restored home: a zip bomb is refused
+
+
+def backup(home: Any, file: Path) -> int:
+    """Write ledger, adapters and settings into a zip; return its size. Works while another process owns the home."""
+    file = file.absolute()
+    try:
+        with tempfile.TemporaryDirectory(dir=file.parent, prefix=".somnus-") as work:
+            part, copy = Path(work) / "backup.zip", Path(work) / "ledger.db"
+            home.ledger.copy_to(copy)
+            with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.write(copy, "ledger.db")
+                names = [home.path / "current", home.path / "config.toml"]
+                names += [p for p in sorted((home.path / "adapters").glob("night-*/*")) if p.is_file()]
+                for path in names:
+                    if path.is_file():
+                        archive.write(path, path.relative_to(home.path).as_posix())
+            part.chmod(0o600)
+            part.replace(file)
+    except OSError as error:
+        raise HomeError(f"The backup can't be written to {file} ({error.strerror}); choose another place.") from error
+    return file.stat().st_size
+
+
+def restore(file: Path, home: Path) -> None:
+    """Unpack a backup into a home that doesn't exist yet, or is empty.
+
+    Raises:
+        HomeError: there is something at `home`, or it can't be written.
+        InputError: the file is no backup of ours.
+    """
+    if home.exists() and any(home.iterdir()):
+        raise HomeError(f"{home} is not empty; restore into a new home: --home DIR.")
+    try:
+        archive = zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise InputError(f"{file} is no backup of somnus ({error}).") from error
+    with archive:
+        entries = archive.infolist()
+        names = [e.filename for e in entries]
+        if "ledger.db" not in names:
+            raise InputError(f"{file} is no backup of somnus: it has no ledger.")
+        if odd := [n for n in names if not _expected(n)]:
+            raise InputError(f"{file} has {odd[0]!r} in it, which no backup of somnus has; it is refused.")
+        if sum(e.file_size for e in entries) > LARGEST:
+            raise InputError(f"{file} would unpack to more than {LARGEST // 10**9} GB; it is refused.")
+        private_dir(home)
+        private_dir(home / "adapters")
+        for entry in entries:
+            target = home / entry.filename
+            private_dir(target.parent)
+            try:
+                write_atomic(target, archive.read(entry))
+            except zipfile.BadZipFile as error:
+                raise InputError(f"{file} is damaged ({error}); nothing of {entry.filename} was taken.") from error
+
+
+def _expected(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    if len(parts) == 1:
+        return parts[0] in {"ledger.db", "current", "config.toml"}
+    inside = len(parts) == 3 and parts[0] == "adapters" and parts[1].startswith("night-")
+    return inside and ".." not in parts and name.endswith((".safetensors", ".json"))
+
+
+def import_memories(ledger: Ledger, path: Path) -> list[Episode]:
+    """Tell every exported memory again, at its own time. Raises InputError naming a broken line; then nothing is taken."""
+    told: list[tuple[str, str | None, datetime | None, Origin]] = []
+    for number, document in read_lines(path, "memory"):
+        text = document.get("text")
+        if not isinstance(text, str):
+            raise InputError(f'Line {number} of {path} has no "text"; nothing was taken from it.')
+        try:
+            at = datetime.fromisoformat(str(document["at"])) if document.get("at") else None
+        except ValueError:
+            raise InputError(f"Line {number} of {path} has a time that can't be read; nothing was taken from it.") from None
+        if text.strip():  # a forgotten memory has no text
+            told.append((text, None, at, Origin.TYPED))
+    return ledger.append_all(told)

@@ -1,0 +1,55 @@
+"""How good the instincts are: every skill on fresh scenes, marked by what the families know. Greedy, deterministic."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from agent.local_model import LocalModel
+from agent.model import Sampling
+from memory.episode import DreamKind
+from sleep.dreams import is_true_to, parse
+from sleep.instincts.examples import MIX, Example, Talk
+from sleep.instincts.families import families
+from sleep.words import abstains, agrees, normal
+
+
+def evaluate(
+    model: LocalModel, *, count: int, seed: int, progress: Callable[[str, float | None], None] = lambda what, share: None
+) -> dict[str, Any]:
+    """`count` exercises of scenes that training never drew; of families it never saw, where there are any."""
+    held_out = any(f.held_out for f in families())
+    talk = Talk(seed, held_out=held_out)
+    examples = list(itertools.islice(talk.examples([s for s in MIX if s != "greet"]), count))
+    ids = [model.encode(e.turns) for e in examples]
+    rows = model.decode(
+        ids, Sampling(max_tokens=80), adapter=False, progress=lambda n: progress("asking", n / len(ids))
+    )
+    answers = [model.text(row) for row in rows]
+    skills: dict[str, dict[str, int]] = defaultdict(lambda: {"asked": 0, "right": 0})
+    failures = []
+    for example, answer in zip(examples, answers, strict=True):
+        fine = right(example, answer)
+        skills[example.skill]["asked"] += 1
+        skills[example.skill]["right"] += fine
+        if not fine:
+            failures.append(
+                {"skill": example.skill, "prompt": example.turns[-1].content, "wanted": example.reply, "got": answer}
+            )
+    return {"families": "held out" if held_out else "trained on, with other values", "skills": skills, "failures": failures}
+
+
+def right(example: Example, answer: str) -> bool:
+    """Whether an answer does what the exercise wants."""
+    prompt = example.turns[-1].content
+    if example.skill == "dream":
+        parsed = parse(answer)
+        statement = prompt.split('"')[1]
+        kind = DreamKind.NEVER if abstains(example.reply) else DreamKind.FACT
+        return parsed is not None and is_true_to(statement, kind, *parsed)
+    if example.skill == "extract":
+        return {normal(x) for x in answer.splitlines()} == {normal(x) for x in example.reply.splitlines()}
+    question = prompt.splitlines()[-1]
+    return agrees(answer, question, example.reply, prompt.rsplit("\n", 1)[0] + " " + example.reply)

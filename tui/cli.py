@@ -1,0 +1,128 @@
+"""The command line: what there is to say, and the one place where errors become sentences and exit codes.
+
+stdout carries results, stderr progress. 0 done, 1 error, 2 usage, 3 nothing to do, 4 the night was rolled back, 5 another
+process owns the home, 130 interrupted. Nothing heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from memory.errors import SomnusError
+
+# command → (module, what it does); the module has `arguments(parser)` and `run(args, say) -> int`
+COMMANDS = {
+    "chat": ("tui.commands.chat", "plain chat, line by line; reads stdin when that is no terminal"),
+    "tell": ("tui.commands.tell", "put what you say into the buffer, without a reply"),
+    "ask": ("tui.commands.ask", "one answer, logged nowhere"),
+    "sleep": ("tui.commands.sleep", "one night now"),
+    "recall": ("tui.commands.recall", "ask a file of questions under every arm and mark the answers"),
+    "nights": ("tui.commands.nights", "the nights so far; show, roll back or report one"),
+    "memories": ("tui.commands.memories", "list, search, forget, pin or export memories"),
+    "status": ("tui.commands.status", "where this home stands"),
+    "doctor": ("tui.commands.doctor", "check the machine, the models and the home"),
+    "paths": ("tui.commands.paths", "where everything lives"),
+    "model": ("tui.commands.model", "list, pull or use language models"),
+    "read": ("tui.commands.read", "put a document into the buffer, as data"),
+    "instincts": ("tui.commands.instincts", "train or evaluate the instincts"),
+    "bench": ("tui.commands.bench", "run the benchmarks"),
+    "backup": ("tui.commands.backup", "write the home into one file"),
+    "restore": ("tui.commands.restore", "make a home from a backup"),
+    "import": ("tui.commands.import_", "take memories from a file"),
+    "demo": ("tui.commands.demo", "the whole idea in a few minutes"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    from tui.say import Say
+
+    say = Say(as_json="--json" in words)
+    try:
+        return _run(words, say)
+    except SomnusError as error:
+        say.error(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        say.error("Interrupted; nothing was lost.")
+        return 130
+    except BrokenPipeError:
+        return 1
+    except Exception as error:  # noqa: BLE001  # the outermost edge: no traceback reaches a user
+        where = _log(error)
+        say.error(f"Something unexpected happened ({type(error).__name__}: {error}); the details are in {where}.")
+        return 1
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main())
+
+
+def _run(words: Sequence[str], say: object) -> int:
+    parser = build(words)
+    try:
+        args = parser.parse_args(list(words))
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    if args.command is None:
+        args.json = False
+        module = importlib.import_module("tui.commands.app")
+    else:
+        module = importlib.import_module(COMMANDS[args.command][0])
+    return int(module.run(args, say))
+
+
+def build(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser; only the command that was typed is imported for its arguments."""
+    parser = argparse.ArgumentParser(
+        prog="somnus", description="A chat agent that learns by night what you told it by day.",
+        epilog="Without a command: the terminal app.", allow_abbrev=False,
+    )  # fmt: skip
+    _globals(parser, first=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, (module, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".", allow_abbrev=False)
+        _globals(command, first=False)
+        if name in words:
+            importlib.import_module(module).arguments(command)
+    return parser
+
+
+def _globals(parser: argparse.ArgumentParser, *, first: bool) -> None:
+    """Global options stand before or after the command; after it they win."""
+    missing = None if first else argparse.SUPPRESS
+    add = parser.add_argument_group("global options").add_argument
+    add("--home", type=Path, default=missing, metavar="DIR", help="where everything lives (or SOMNUS_HOME)")
+    add("--model", default=missing, metavar="NAME", help="hub id, checkpoint folder or .gguf file")
+    add("--device", default=missing, help="auto, cpu, cuda, mps")
+    add("--dtype", default=missing, help="auto, float32, bfloat16, float16")
+    add("--seed", type=int, default=missing, help="everything random follows from it")
+    add("--student", default=missing, metavar="NAME", help="a larger model to distil into")
+    add("--json", action="store_true", default=False if first else argparse.SUPPRESS, help="print one JSON document")
+
+
+def _log(error: BaseException) -> str:
+    """Write the traceback where a developer finds it."""
+    import traceback
+
+    from memory.paths import home_path
+
+    try:
+        path = home_path() / "somnus.log"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with path.open("a", encoding="utf-8") as file:
+            file.write("".join(traceback.format_exception(error)) + "\n")
+        path.chmod(0o600)
+    except OSError:
+        return "no log, since the home can't be written"
+    return str(path)
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,1 @@
+"""One command a file: `arguments(parser)` says what it takes, `run(args, say)` does it and returns the exit code."""

@@ -1,0 +1,77 @@
+"""`somnus chat`: line by line, streaming. /sleep, /help and /quit are commands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+
+from agent.conversation import ARMS
+from agent.events import Recollected, TextStreamed
+from memory.errors import InputError, NothingToLearn
+from tui.commands.shared import opened
+from tui.commands.sleep import a_night
+from tui.root import Root
+from tui.say import Say
+
+HELP = "Say anything. /sleep sleeps now, /quit ends; what you say is remembered."
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--memory", choices=ARMS, default="auto", help="what may be used to answer (auto)")
+
+
+def run(args: argparse.Namespace, say: Say) -> int:
+    with opened(args, say) as root:
+        root.model  # noqa: B018  # loaded before the first prompt appears
+        talk = root.conversation(f"chat-{datetime.now():%Y%m%d-%H%M%S}")
+        if sys.stdin.isatty():
+            say.note(HELP)
+        replies = []
+        for line in _lines(say):
+            if line == "/quit":
+                break
+            if line == "/help":
+                say.note(HELP)
+            elif line == "/sleep":
+                _sleep(root, say)
+            elif line:
+                reply = []
+                try:
+                    for event in talk.say(line, memory=args.memory):
+                        if isinstance(event, Recollected) and event.recollections and sys.stderr.isatty():
+                            say.note(f"({len(event.recollections)} recollected)")
+                        if isinstance(event, TextStreamed):
+                            reply.append(event.text)
+                            say.piece(event.text)
+                except InputError as error:
+                    say.note(str(error))
+                say.line()
+                replies.append({"said": line, "reply": "".join(reply).strip()})
+        say.document({"turns": replies})
+    return 0
+
+
+def _sleep(root: Root, say: Say) -> None:
+    try:
+        a_night(root, say, budget=None)
+    except NothingToLearn as error:
+        say.note(str(error))
+
+
+def _lines(say: Say) -> Iterator[str]:
+    """Lines typed or piped, without their ends; bytes that are no text are passed over with a word."""
+    if sys.stdin.isatty():
+        import readline  # noqa: F401  # history and editing for input()
+
+        while True:
+            try:
+                yield input("> ").strip()
+            except EOFError:
+                return
+    for raw in sys.stdin.buffer:
+        try:
+            yield raw.decode("utf-8").strip()
+        except UnicodeDecodeError:
+            say.note("A line that is not UTF-8 text was passed over.")

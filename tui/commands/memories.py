@@ -1,0 +1,76 @@
+"""`somnus memories`: what is remembered, and where it lives."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from memory.conversation_file import dump_lines
+from memory.episode import Memory
+from memory.errors import UsageError
+from memory.paths import write_atomic
+from tui.commands.shared import opened
+from tui.say import Say
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", choices=["list", "search", "forget", "pin", "export"], default="list")
+    parser.add_argument("what", nargs="*", metavar="TEXT|ID|FILE")
+
+
+def run(args: argparse.Namespace, say: Say) -> int:
+    writes = args.action in ("forget", "pin")
+    if args.action != "list" and not args.what:
+        raise UsageError(f"What should `memories {args.action}` work on? Give it after the word.")
+    with opened(args, say, read_only=not writes) as root:
+        ledger = root.home.ledger
+        if args.action == "pin":
+            memory = ledger.set_memory(_known(ledger.memories(), args.what[0]).id, pinned=True)
+            say.line(f"Pinned {memory.id}: {memory.text}")
+            say.document(document(memory))
+            return 0
+        if args.action == "forget":
+            from memory.forgetting import forget
+
+            every = ledger.memories()
+            gone = [_known(every, word).id for word in args.what]
+            receipt = forget(ledger, gone)
+            root.store.rebuild(ledger.waiting())
+            say.line(
+                f"Forgotten: {len(gone)}. Gone from ledger, buffer and dreams; adapters of night "
+                f"{', '.join(map(str, receipt['nights'])) or '–'} learnt from it"
+                + (f": `somnus nights rollback {receipt['nights'][0]}` takes it out of the weights." if receipt["nights"] else ".")
+            )
+            say.document(receipt)
+            return 0
+        found = ledger.search_memories(" ".join(args.what)) if args.action == "search" else ledger.memories()
+        if args.action == "export":
+            path = Path(args.what[0])
+            write_atomic(path.absolute(), dump_lines(document(m) for m in found).encode())
+            say.line(f"{len(found)} memories written to {path}.")
+            say.document({"written": str(path), "memories": len(found)})
+            return 0
+        for m in found:
+            where = f"night {m.night}" if m.night else m.state
+            say.line(f"{m.id:>5}  {where:<12} {m.at.astimezone():%Y-%m-%d}  {m.text}{'  *' * m.pinned}")
+            if m.reason:
+                say.line(f"       {m.reason}")
+        if not found:
+            say.line("No memories yet: they are made by the first night. What waits for it, `somnus status` tells.")
+        say.document({"memories": [document(m) for m in found]})
+    return 0
+
+
+def document(m: Memory) -> dict[str, object]:
+    """A memory as JSON."""
+    return {
+        "id": m.id, "text": m.text, "state": m.state, "night": m.night, "at": m.at.isoformat(), "episode": m.episode,
+        "pinned": m.pinned, "failures": m.failures, "superseded_by": m.superseded_by, "reason": m.reason,
+    }  # fmt: skip
+
+
+def _known(memories: list[Memory], word: str) -> Memory:
+    found = [m for m in memories if str(m.id) == word]
+    if not found:
+        raise UsageError(f"There is no memory {word!r}; `somnus memories` lists them with their numbers.")
+    return found[0]

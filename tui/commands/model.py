@@ -1,0 +1,46 @@
+"""`somnus model`: which language model."""
+
+from __future__ import annotations
+
+import argparse
+
+from memory.errors import UsageError
+from memory.paths import cache_path
+from tui.commands.shared import opened
+from tui.say import Say
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", choices=["list", "pull", "use"], default="list")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="hub id, checkpoint folder, .gguf file, or default")
+
+
+def run(args: argparse.Namespace, say: Say) -> int:
+    from agent.weights import DEFAULT, known, resolve
+
+    if args.action == "list":
+        with opened(args, say, read_only=True) as root:
+            used = root.config.model or DEFAULT
+        folder = cache_path() / "models"
+        cached = sorted(p.name for p in folder.iterdir() if (p / "complete.json").exists()) if folder.exists() else []
+        say.line(f"in use   {used}")
+        for name in cached:
+            say.line(f"cached   {name}")
+        say.document({"use": used, "cached": cached})
+        return 0
+    if not args.name:
+        raise UsageError(f"Which model? somnus model {args.action} NAME.")
+    with opened(args, say) as root:
+        checkpoint = known(args.name) or resolve(args.name, progress=say.progress)
+        if args.action == "use":
+            from memory.config import save_setting
+
+            home = root.home  # owned by nobody else while its settings change
+            save_setting(home.path, "model", None if args.name in ("default", DEFAULT) else args.name)
+        else:
+            from agent.weights import fetch_embedder
+
+            fetch_embedder(say.progress)
+    say.line(f"{checkpoint.name} is in {checkpoint.path}" + ("; it is used from now on." if args.action == "use" else "."))
+    say.document({"name": checkpoint.name, "path": str(checkpoint.path), "base_path": str(checkpoint.base_path)})
+    return 0

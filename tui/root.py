@@ -1,0 +1,172 @@
+"""The composition root: opens the home, the models and the buffer when they are first needed, and puts them together."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from memory.home import Home
+from memory.paths import home_path
+
+if TYPE_CHECKING:
+    from agent.conversation import Conversation, Recall
+    from agent.weights import Checkpoint
+    from memory.config import Config
+    from memory.store import BufferStore, Embedder
+
+Progress = Callable[[str, float | None], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The global options of the command line; None leaves the choice to the home's settings."""
+
+    home: Path | None = None
+    model: str | None = None
+    device: str | None = None
+    dtype: str | None = None
+    seed: int | None = None
+    student: str | None = None
+
+
+class Root:
+    """Everything a command may ask for. Close it to give the home back."""
+
+    def __init__(self, options: Options, *, progress: Progress = lambda what, share: None) -> None:
+        self.options = options
+        self.progress = progress
+        self._read_only = False
+        quieten()
+
+    @property
+    def path(self) -> Path:
+        return home_path(self.options.home).absolute()
+
+    @cached_property
+    def home(self) -> Home:
+        """The home, owned by this process (or only read, after `reading`)."""
+        opened = Home.open(self.path, read_only=self._read_only)
+        if not self._read_only:
+            from sleep.prepare import recover
+
+            if said := recover(opened):
+                self.progress(said, None)
+        return opened
+
+    def reading(self) -> Root:
+        """From now on open the home without owning it: for commands that only look."""
+        self._read_only = True
+        return self
+
+    @cached_property
+    def config(self) -> Config:
+        from memory.config import load_config
+
+        o = self.options
+        return load_config(
+            self.path, model=o.model, device=o.device, dtype=o.dtype, seed=o.seed, student=o.student
+        )
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        from agent.weights import fetch_embedder
+
+        folder = fetch_embedder(self.progress)
+        from agent.embedding import MiniLm
+
+        return MiniLm(folder)
+
+    @cached_property
+    def store(self) -> BufferStore:
+        from memory.buffer import open_buffer
+
+        return open_buffer(self.home, self.embedder)
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        from agent.weights import resolve
+
+        return resolve(self.config.model, progress=self.progress)
+
+    @cached_property
+    def model(self) -> Any:
+        """The language model, wearing the home's adapter."""
+        checkpoint = self.checkpoint
+        self.pin(checkpoint)
+        self.progress("loading the model", None)
+        from agent.local_model import LocalModel
+
+        return LocalModel.load(
+            checkpoint.path, name=checkpoint.name, has_instincts=checkpoint.instincts_hash is not None,
+            adapter=self.adapter_path, device=self.config.device, dtype=self.config.dtype,
+        )  # fmt: skip
+
+    @property
+    def adapter_path(self) -> Path | None:
+        """The folder of the adapter in use."""
+        card = self.home.adapters.current()
+        if self.home.adapters.warning:
+            self.progress(self.home.adapters.warning, None)
+        return self.home.adapters.path(card.name) if card else None
+
+    def pin(self, checkpoint: Checkpoint) -> None:
+        """Adapters belong to the base and instincts they were learnt on: on others, everything is learnt again."""
+        from memory.episode import MemoryState
+
+        stamp = checkpoint.base_hash + (checkpoint.instincts_hash or "")
+        ledger = self.home.ledger
+        before = ledger.meta("base")
+        if self._read_only or before == stamp:
+            return
+        if before is not None and self.home.adapters.current() is not None:
+            self.progress("The model has changed: what was learnt on the old one is in the buffer again.", None)
+            self.home.adapters.point(None)
+            with ledger.transaction():
+                for memory in ledger.memories(state=MemoryState.CONSOLIDATED):
+                    ledger.set_memory(memory.id, state=MemoryState.BUFFER, night=None)
+                    ledger.mark_waiting([memory.episode])
+            self.store.rebuild(ledger.waiting())
+        ledger.set_meta("base", stamp)
+
+    @property
+    def recall(self) -> Recall:
+        from agent.conversation import Recall
+
+        c = self.config
+        return Recall(
+            recollections=c.recollections, min_similarity=c.min_similarity, context_tokens=c.context_tokens,
+            reply_tokens=c.reply_tokens,
+        )  # fmt: skip
+
+    def conversation(self, session: str) -> Conversation:
+        from agent.conversation import Conversation
+
+        return Conversation(self.home.ledger, self.store, self.model, self.recall, session=session)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        opened = self.__dict__
+        if "store" in opened:
+            opened["store"].close()
+        if "home" in opened:
+            opened["home"].close()
+
+
+def quieten() -> None:
+    """No telemetry, no chatter of libraries on our streams."""
+    os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    if not sys.warnoptions:
+        import warnings
+
+        warnings.simplefilter("ignore")
