@@ -1,0 +1,111 @@
+"""The chat: a message box, replies that stream, and under each where it came from."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer, Header, Markdown, Static, TextArea
+
+from agent.events import ConversationEvent, Recollected, Replied, TextStreamed
+from tui.widgets.status_line import StatusLine
+
+EMPTY = """Three things to try:
+
+  · Tell me something:       My cat is called Biscuit.
+  · Ask about it:            What's my cat's name?
+  · Press ctrl+s, let me sleep, and ask again: by then I know it by heart."""
+
+
+class MessageBox(TextArea):
+    """Enter sends; ctrl+j or shift+enter make a new line."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", "Send", id="chat.send", priority=True),
+        Binding("shift+enter,ctrl+j", "newline", "New line", id="chat.newline", show=False),
+    ]
+
+    class Sent(Message):
+        """The user sent what stands in the box."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def action_send(self) -> None:
+        if text := self.text.strip():
+            self.post_message(self.Sent(text))
+            self.clear()
+
+    def action_newline(self) -> None:
+        self.insert("\n")
+
+
+class ChatScreen(Screen[None]):
+    """Talk."""
+
+    NAME = "chat"
+    AUTO_FOCUS = "#message"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stream: Any = None
+        self._found = 0
+
+    def compose(self) -> ComposeResult:
+        yield Header()
+        with VerticalScroll(id="talk"):
+            yield Static(Content(EMPTY), id="empty")
+        yield StatusLine(Content("starting …"))
+        yield MessageBox(id="message", show_line_numbers=False)
+        yield Footer()
+
+    @on(MessageBox.Sent)
+    async def send(self, sent: MessageBox.Sent) -> None:
+        app: Any = self.app
+        if not app.ready or app.bridge.busy:
+            self.notify("One moment: " + ("I'm still busy." if app.ready else "the model is still loading."))
+            self.query_one(MessageBox).text = sent.text
+            return
+        for empty in self.query("#empty"):
+            await empty.remove()
+        talk = self.query_one("#talk", VerticalScroll)
+        reply = Markdown(classes="reply")
+        await talk.mount(Static(Content(sent.text), classes="user"), reply)
+        self._stream = Markdown.get_stream(reply)
+        talk.anchor()
+        app.run_bridge("say", sent.text, "auto", app.session)
+
+    def talked(self, event: ConversationEvent) -> None:
+        """An event of the reply."""
+        if isinstance(event, Recollected):
+            self._found = len(event.recollections)
+        elif isinstance(event, TextStreamed):
+            self._write(event.text)
+        elif isinstance(event, Replied):
+            self._finish(event)
+
+    @work(group="stream")
+    async def _write(self, text: str) -> None:
+        if self._stream is not None:
+            await self._stream.write(text)
+
+    @work(group="finish")
+    async def _finish(self, event: Replied) -> None:
+        if self._stream is not None:
+            await self._stream.stop()
+        source = f"{self._found} recollected from the buffer" if self._found else "nothing looked up"
+        speed = event.reply_tokens / max(event.seconds, 1e-6)
+        line = f"{source} · {event.prompt_tokens} prompt tokens · {speed:.0f} tokens/s" + (" · stopped" * event.stopped)
+        await self.query_one("#talk", VerticalScroll).mount(Static(Content(line), classes="source"))
+
+    def status(self, message: object) -> None:
+        """A message of the bridge, for the status line."""
+        if self.is_mounted:
+            self.query_one(StatusLine).show(message)
