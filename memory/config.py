@@ -44,6 +44,8 @@ class Config(BaseSettings):
     """Adapters of earlier nights kept on disk."""
     keep_adapters_mb: int = Field(500, ge=1)
     """The most they may take, in MB."""
+    rehearsal_texts: int = Field(128, ge=8)
+    """Texts of the base that a night rehearses, so that general ability stays."""
     dreams_per_memory: int = Field(24, ge=4, le=200)
     """Dreams sampled for each memory."""
 

@@ -81,7 +81,7 @@ def dream(room: Room) -> Iterator[NightEvent]:
             "3 minutes."
         )
     later = [m.id for m in waiting[len(room.memories) :]]
-    room.report["later"] = later
+    room.report |= {"memories": [m.id for m in room.memories], "later": later}
     config = room.config.dreams
     raw = yield from _work(
         room, Phase.DREAMT, "dreaming",
@@ -110,8 +110,7 @@ def _again(room: Room) -> None:
     if room.rehearsed:
         return
     kept = room.ledger.dreams(night=room.number)
-    ids = {m for d in kept for m in d.memories}
-    room.memories = [m for m in room.ledger.memories() if m.id in ids]
+    room.memories = _tonight(room)
     room.rehearsed = dreams.recall(room.model, kept, {m.id: m for m in room.memories})
 
 
@@ -237,8 +236,7 @@ def commit(room: Room) -> Iterator[NightEvent]:
 
 
 def _tonight(room: Room) -> list[Memory]:
-    ids = {m for d in room.ledger.dreams(night=room.number) for m in d.memories}
-    return [m for m in room.ledger.memories() if m.id in ids]
+    return [room.ledger.memory(i) for i in room.report["memories"]]
 
 
 def clear(room: Room) -> Iterator[NightEvent]:

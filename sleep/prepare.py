@@ -26,7 +26,7 @@ def settings(config: Config, budget_minutes: float | None) -> SleepConfig:
         raise UsageError(
             f"A budget of {budget:g} minutes is too small for one memory; give the night at least {LEAST_MINUTES:g}."
         )
-    own = SleepConfig(budget_minutes=budget, seed=config.seed)
+    own = SleepConfig(budget_minutes=budget, seed=config.seed, texts=config.rehearsal_texts)
     return replace(own, dreams=replace(own.dreams, samples=config.dreams_per_memory))
 
 

@@ -74,12 +74,15 @@ class Bridge:
         self._target = target
         self._turn = threading.Lock()
         self._stop = threading.Event()
-        root.progress = lambda what, share: target.post_message(Loading(what, share))
+        root.progress = self._progress
 
     @property
     def busy(self) -> bool:
         """Whether something goes on."""
         return self._turn.locked()
+
+    def _progress(self, what: str, share: float | None) -> None:
+        self._target.post_message(Loading(what, share))
 
     def stop(self) -> None:
         """Ask the present work to end."""

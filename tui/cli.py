@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from memory.errors import SomnusError
+from memory.errors import SomnusError, UsageError
+
+if TYPE_CHECKING:
+    from tui.root import Root
+    from tui.say import Say
 
 # command → (module, what it does); the module has `arguments(parser)` and `run(args, say) -> int`
 COMMANDS = {
@@ -37,24 +43,26 @@ COMMANDS = {
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+def main(argv: Sequence[str] | None = None, *, make_root: type[Root] | None = None) -> int:
+    """Run one command; returns the exit code. Tests give their own root, with models that need no weights."""
     words = list(sys.argv[1:] if argv is None else argv)
     from tui.say import Say
 
-    say = Say(as_json="--json" in words)
+    options = words[: words.index("--")] if "--" in words else words
+    say = Say(as_json="--json" in options)
     try:
-        return _run(words, say)
+        return _run(words, say, make_root)
     except SomnusError as error:
         say.error(str(error))
         return error.exit_code
     except KeyboardInterrupt:
         say.error("Interrupted; nothing was lost.")
         return 130
-    except BrokenPipeError:
+    except BrokenPipeError:  # `somnus nights | head`: nobody reads on, and the interpreter's last flush would say so
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001  # the outermost edge: no traceback reaches a user
-        where = _log(error)
+        where = _log(error, options)
         say.error(f"Something unexpected happened ({type(error).__name__}: {error}); the details are in {where}.")
         return 1
 
@@ -64,14 +72,14 @@ def entry() -> None:
     sys.exit(main())
 
 
-def _run(words: Sequence[str], say: object) -> int:
+def _run(words: Sequence[str], say: Say, make_root: type[Root] | None) -> int:
     parser = build(words)
     try:
         args = parser.parse_args(list(words))
     except SystemExit as stop:
         return int(stop.code or 0)
+    args.make_root = make_root
     if args.command is None:
-        args.json = False
         module = importlib.import_module("tui.commands.app")
     else:
         module = importlib.import_module(COMMANDS[args.command][0])
@@ -80,7 +88,7 @@ def _run(words: Sequence[str], say: object) -> int:
 
 def build(words: Sequence[str]) -> argparse.ArgumentParser:
     """The parser; only the command that was typed is imported for its arguments."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="somnus", description="A chat agent that learns by night what you told it by day.",
         epilog="Without a command: the terminal app.", allow_abbrev=False,
     )  # fmt: skip
@@ -107,18 +115,38 @@ def _globals(parser: argparse.ArgumentParser, *, first: bool) -> None:
     add("--json", action="store_true", default=False if first else argparse.SUPPRESS, help="print one JSON document")
 
 
-def _log(error: BaseException) -> str:
+class Parser(argparse.ArgumentParser):
+    """An argparse parser whose errors are ours, and whose options may stand anywhere among a command's words."""
+
+    _mixing = False
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]}; see `{self.prog} --help`.")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Plain argparse takes `nights show --json 1` for a word too many."""
+        has_rest = any(a.nargs in (argparse.REMAINDER, argparse.PARSER) for a in self._actions)
+        if self._mixing or has_rest or "--" in (args or ()):
+            return super().parse_known_args(args, namespace)
+        self._mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixing = False
+
+
+def _log(error: BaseException, words: Sequence[str]) -> str:
     """Write the traceback where a developer finds it."""
     import traceback
 
-    from memory.paths import home_path
+    from memory.paths import home_path, private_dir
 
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--home", type=Path)
     try:
-        path = home_path() / "somnus.log"
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with path.open("a", encoding="utf-8") as file:
+        path = private_dir(home_path(finder.parse_known_args(list(words))[0].home)) / "somnus.log"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as file:
             file.write("".join(traceback.format_exception(error)) + "\n")
-        path.chmod(0o600)
     except OSError:
         return "no log, since the home can't be written"
     return str(path)

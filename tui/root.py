@@ -47,6 +47,11 @@ class Root:
     def path(self) -> Path:
         return home_path(self.options.home).absolute()
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever told here."""
+        return not (self.path / "ledger.db").exists()
+
     @cached_property
     def home(self) -> Home:
         """The home, owned by this process (or only read, after `reading`)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from memory.conversation_file import dump_lines
@@ -11,6 +12,8 @@ from memory.errors import UsageError
 from memory.paths import write_atomic
 from tui.commands.shared import opened
 from tui.say import Say
+
+NONE_YET = "No memories yet: they are made by the first night. What waits for it, `somnus status` tells."
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +26,10 @@ def run(args: argparse.Namespace, say: Say) -> int:
     if args.action != "list" and not args.what:
         raise UsageError(f"What should `memories {args.action}` work on? Give it after the word.")
     with opened(args, say, read_only=not writes) as root:
+        if args.action in ("list", "search") and root.is_new:
+            say.line(NONE_YET)
+            say.document({"memories": []})
+            return 0
         ledger = root.home.ledger
         if args.action == "pin":
             memory = ledger.set_memory(_known(ledger.memories(), args.what[0]).id, pinned=True)
@@ -30,18 +37,16 @@ def run(args: argparse.Namespace, say: Say) -> int:
             say.document(document(memory))
             return 0
         if args.action == "forget":
-            from memory.forgetting import forget
-
             every = ledger.memories()
-            gone = [_known(every, word).id for word in args.what]
-            receipt = forget(ledger, gone)
-            root.store.rebuild(ledger.waiting())
-            say.line(
-                f"Forgotten: {len(gone)}. Gone from ledger, buffer and dreams; adapters of night "
-                f"{', '.join(map(str, receipt['nights'])) or '–'} learnt from it"
-                + (f": `somnus nights rollback {receipt['nights'][0]}` takes it out of the weights." if receipt["nights"] else ".")
-            )
-            say.document(receipt)
+            gone = [_known(every, word) for word in args.what]
+            nights = sorted({m.night for m in gone if m.night is not None})  # their adapters learnt it
+            store = root.store  # opened before anything is forgotten: it has to be made anew without it
+            done = ledger.forget(m.id for m in gone)
+            store.rebuild(ledger.waiting())
+            say.line(f"Forgotten: {done.memories}; gone from ledger, buffer and dreams.")
+            if nights:
+                say.line(f"The weights still know it from night {nights[0]}: `somnus nights rollback {nights[0]}` undoes that.")
+            say.document({"forgotten": [m.id for m in gone], **asdict(done), "nights": nights})
             return 0
         found = ledger.search_memories(" ".join(args.what)) if args.action == "search" else ledger.memories()
         if args.action == "export":
@@ -56,7 +61,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
             if m.reason:
                 say.line(f"       {m.reason}")
         if not found:
-            say.line("No memories yet: they are made by the first night. What waits for it, `somnus status` tells.")
+            say.line(NONE_YET if args.action == "list" else f"No memory has {' '.join(args.what)!r} in it.")
         say.document({"memories": [document(m) for m in found]})
     return 0
 

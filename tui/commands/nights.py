@@ -12,6 +12,8 @@ from memory.paths import write_atomic
 from tui.commands.shared import opened
 from tui.say import Say
 
+NO_NIGHT = "No night yet; `somnus sleep` is the first."
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=["list", "show", "rollback", "report"], default="list")
@@ -24,6 +26,10 @@ def run(args: argparse.Namespace, say: Say) -> int:
     if args.action != "list" and args.number is None:
         raise UsageError(f"Which night? Give its number: somnus nights {args.action} N.")
     with opened(args, say, read_only=args.action != "rollback") as root:
+        if args.action == "list" and root.is_new:
+            say.line(NO_NIGHT)
+            say.document({"nights": []})
+            return 0
         ledger = root.home.ledger
         if args.action == "rollback":
             from sleep.prepare import roll_back
@@ -39,12 +45,13 @@ def run(args: argparse.Namespace, say: Say) -> int:
             for night in nights:
                 say.line(_summary(night))
             if not nights:
-                say.line("No night yet; `somnus sleep` is the first.")
+                say.line(NO_NIGHT)
             say.document({"nights": [_document(n) for n in nights]})
             return 0
-        night = ledger.night(args.number)
-        if night is None:
+        found = ledger.night(args.number)
+        if found is None:
             raise UsageError(f"There is no night {args.number}; `somnus nights` lists them.")
+        night = found
         answers = ledger.answers(night=night.number)
         if args.action == "report":
             if args.html is None:

@@ -23,7 +23,7 @@ def options(args: argparse.Namespace) -> Options:
 @contextmanager
 def opened(args: argparse.Namespace, say: Say, *, read_only: bool = False) -> Iterator[Root]:
     """A root for one command, closed afterwards."""
-    root = Root(options(args), progress=say.progress)
+    root = (args.make_root or Root)(options(args), progress=say.progress)
     if read_only:
         root.reading()
     try:
