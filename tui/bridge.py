@@ -113,10 +113,7 @@ class Bridge:
         """Sleep once."""
 
         def work() -> Iterator[Message]:
-            from sleep.night import sleep
-
-            r = self.root
-            for event in sleep(r.home, r.model, r.checkpoint, r.store, r.embedder, r.config, stop=self._stop.is_set):
+            for event in self.root.night(stop=self._stop.is_set):
                 yield Slept(event)
 
         self._run(work)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agent.weights import Checkpoint
     from memory.config import Config
     from memory.store import BufferStore, Embedder
+    from sleep.events import NightEvent
 
 Progress = Callable[[str, float | None], None]
 
@@ -152,6 +153,15 @@ class Root:
         from agent.conversation import Conversation
 
         return Conversation(self.home.ledger, self.store, self.model, self.recall, session=session)
+
+    def night(self, *, budget: float | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[NightEvent]:
+        """Sleep once: the events of `sleep.night.sleep`."""
+        from sleep.night import sleep
+
+        return sleep(
+            self.home, self.model, self.checkpoint, self.store, self.embedder, self.config,
+            budget_minutes=budget, stop=stop,
+        )  # fmt: skip
 
     def close(self) -> None:
         """Close what was opened."""

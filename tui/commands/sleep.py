@@ -47,7 +47,6 @@ def run(args: argparse.Namespace, say: Say) -> int:
 
 def a_night(root: Root, say: Say, *, budget: float | None) -> dict[str, Any]:
     """Sleep with progress on stderr and the report for people on stdout. Ctrl+c stops at the next safe point."""
-    from sleep.night import sleep
     from sleep.prepare import settings
 
     settings(root.config, budget)  # a budget that can't be is refused before a model is loaded
@@ -58,10 +57,7 @@ def a_night(root: Root, say: Say, *, budget: float | None) -> dict[str, Any]:
         raise NothingToLearn(NOTHING)
     with Stopper() as stop:
         report: dict[str, Any] = {}
-        for event in sleep(
-            root.home, root.model, root.checkpoint, root.store, root.embedder, root.config,
-            budget_minutes=budget, stop=stop,
-        ):  # fmt: skip
+        for event in root.night(budget=budget, stop=stop):
             show(event, say)
             if isinstance(event, NightEnded):
                 report = event.report
