@@ -1,7 +1,7 @@
 """One SQLite file with one writing connection, on which the ledger's tables are read and written.
 
-SQLite before 3.51.3 can corrupt a WAL that two connections write to, so there is one, behind a lock. synchronous=FULL, so
-that an acknowledged turn survives a power cut; secure_delete, so that what is forgotten leaves no bytes.
+SQLite before 3.51.3 can corrupt a WAL that two connections write to, so there is one, behind a lock. synchronous=FULL,
+so that an acknowledged turn survives a power cut; secure_delete, so that what is forgotten leaves no bytes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -153,6 +153,11 @@ class Database:
             some = every[begin : begin + BATCH]
             out += self._rows(sql.format(", ".join("?" * len(some))), some)
         return out
+
+    def run(self, change: Callable[[sqlite3.Connection], None]) -> None:
+        """A change that spans tables (see `forgetting`), in one transaction."""
+        with self.transaction():
+            change(self._db)
 
     def check(self) -> str:
         """SQLite's own integrity check: "ok", or what is wrong."""

@@ -107,9 +107,8 @@ class Diary(Database):
         """Dreams in the order they were written."""
         of_these, values = where(night=night, used=used, held_out=held_out)
         links: dict[int, list[MemoryId]] = {}
-        for r in self._rows(
-            f"SELECT * FROM dream_memories WHERE dream IN (SELECT id FROM dreams{of_these}) ORDER BY dream, place", values
-        ):
+        inside = f"SELECT id FROM dreams{of_these}"
+        for r in self._rows(f"SELECT * FROM dream_memories WHERE dream IN ({inside}) ORDER BY dream, place", values):
             links.setdefault(r["dream"], []).append(MemoryId(r["memory"]))
         return [
             Dream(

@@ -1,103 +1,103 @@
-"""Forgetting: a statement leaves every table, its neighbours stay. Rather too much is blotted out than too little.
+"""Forgetting: a memory's statement leaves every table of the ledger; what else was said in the same breath stays.
 
-The statement itself goes wherever it stands word for word. In the episode it came from, the sentence most like it goes, and
-every sentence of the reply that has one of its names or numbers; elsewhere, replies and reports that have all of them.
+The ledger alone is cleaned here. The caller rebuilds the buffer from `ledger.waiting()`, and tells the user which
+nights' adapters learnt the statement: those know it until they are rolled back.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-MARK = "[forgotten]"
-SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
-LITTLE = frozenset(
-    "a an the i me my mine we our us you your is am are was were be been it its this that to of in on at for and or but with"
-    " by from as do does did have has had not no so".split()
-)
+from memory.blotting import blot_reply, blot_report, blot_said, blot_verbatim
+from memory.episode import Memory, MemoryId, MemoryState, Phase
+from memory.ledger import Ledger
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forgotten:
-    """How much was removed."""
+def forget(ledger: Ledger, ids: Iterable[MemoryId]) -> dict[str, Any]:
+    """Redact memories and everything with the same words, so that no byte of them stays in the ledger.
 
-    memories: int
-    episodes: int
-    dreams: int
-    answers: int
+    Returns:
+        {"memories": ids, "episodes": n changed, "dreams": n deleted, "answers": n deleted,
+        "nights": numbers of the nights whose adapters were trained on it}.
 
+    Raises:
+        KeyError: an unknown id; then nothing was forgotten.
+    """
+    receipt: dict[str, Any] = {}
 
-def only_marks(text: str) -> bool:
-    """Whether nothing is left of a text but marks of what was forgotten."""
-    return MARK in text and not re.search(r"\w", text.replace(MARK, ""))
+    def change(db: sqlite3.Connection) -> None:
+        asked = [m for m in map(ledger.memory, ids) if m.state is not MemoryState.FORGOTTEN]
+        texts = {_same(m.text) for m in asked}
+        gone = [m for m in ledger.memories() if m.text and _same(m.text) in texts]
+        receipt["memories"] = [m.id for m in gone]
+        receipt["nights"] = _nights(ledger, gone)
+        receipt["episodes"] = _blot_episodes(db, ledger, gone)
+        receipt["dreams"], receipt["answers"] = _delete_traces(db, gone)
+        _blot_reports(db, ledger, gone)
+        for m in gone:
+            ledger.set_memory(m.id, text="", reason="", pinned=False, state=MemoryState.FORGOTTEN)
 
-
-def blot_said(said: str, statement: str) -> str:
-    """What the user said, without the statement or, if it isn't there word for word, the sentence most like it."""
-    blotted = blot_verbatim(said, statement)
-    if blotted != said:
-        return blotted
-    wanted = _words(statement)
-    shares = {s: len(wanted & _words(s)) / max(1, len(wanted)) for s in _sentences(said)}
-    best = max(shares.values(), default=0.0)
-    if best == 0.0:
-        return MARK if said.strip() else said
-    return _blot(said, lambda s: shares[s] == best or shares[s] >= 0.6)
-
-
-def blot_verbatim(text: str, statement: str) -> str:
-    """A text without the statement wherever it stands word for word, case and white space aside."""
-    plain = statement.strip().rstrip(".!?…").split()
-    if not plain:
-        return text
-    pattern = r"(?<!\w)" + r"\s+".join(re.escape(w) for w in plain) + r"(?!\w)[.!?…]*"
-    return re.sub(pattern, MARK, text, flags=re.IGNORECASE)
+    ledger.run(change)
+    ledger.vacuum()
+    return receipt
 
 
-def blot_reply(reply: str, statement: str, *, same_episode: bool) -> str:
-    """A reply without the sentences that give the statement away."""
-    telling, most = _telling(statement), _words(statement)
-
-    def gives_away(sentence: str) -> bool:
-        found = {w.casefold() for w in re.findall(r"\w+", sentence)}
-        if telling and (telling & found if same_episode else telling <= found):
-            return True
-        return same_episode and bool(most) and len(most & found) / len(most) >= 0.5
-
-    return _blot(blot_verbatim(reply, statement), gives_away)
+def _nights(ledger: Ledger, gone: Sequence[Memory]) -> list[int]:
+    """The nights that are still in the weights and were trained on any of these."""
+    of = {m.id for m in gone}
+    trained = {d.night for d in ledger.dreams(used=True) if of & set(d.memories)} | {m.night for m in gone}
+    return [n.number for n in ledger.nights() if n.number in trained and n.phase is not Phase.ROLLED_BACK]
 
 
-def blot_report(document: Any, statement: str) -> Any:
-    """A JSON document with every string blotted."""
-    if isinstance(document, dict):
-        return {k: blot_report(v, statement) for k, v in document.items()}
-    if isinstance(document, list):
-        return [blot_report(v, statement) for v in document]
-    return blot_reply(document, statement, same_episode=False) if isinstance(document, str) else document
+def _blot_episodes(db: sqlite3.Connection, ledger: Ledger, gone: Sequence[Memory]) -> int:
+    changed = 0
+    for e in ledger.episodes():
+        said, replied = e.said, e.replied
+        for m in gone:
+            own = m.episode == e.id
+            if own:
+                said = blot_said(said, m.text)
+            elif len(m.text.split()) > 2:  # shorter ones may stand anywhere by chance
+                said = blot_verbatim(said, m.text)
+            if replied is not None:
+                replied = blot_reply(replied, m.text, same_episode=own)
+        if (said, replied) != (e.said, e.replied):
+            db.execute("UPDATE episodes SET said = ?, replied = ? WHERE id = ?", (said, replied, e.id))
+            changed += 1
+    return changed
 
 
-def _sentences(text: str) -> list[str]:
-    return [s for s in SENTENCE.split(text) if s.strip() and s.strip() != MARK]
+def _delete_traces(db: sqlite3.Connection, gone: Sequence[Memory]) -> tuple[int, int]:
+    """Delete the dreams and exam answers about these memories, and all others that have their words."""
+    of = {m.id for m in gone}
 
+    def tells(*texts: str) -> bool:
+        return any(blot_verbatim(t, m.text) != t for t in texts for m in gone)
 
-def _blot(text: str, guilty: Callable[[str], bool]) -> str:
-    for sentence in _sentences(text):
-        if guilty(sentence):
-            text = text.replace(sentence, MARK)
-    return text
-
-
-def _words(text: str) -> set[str]:
-    return {w for w in (w.casefold() for w in re.findall(r"\w+", text)) if w not in LITTLE}
-
-
-def _telling(statement: str) -> set[str]:
-    """Names and numbers: words with a digit, or with a capital that isn't the sentence's first."""
-    found = re.findall(r"\w+", statement)
-    return {
-        w.casefold()
-        for i, w in enumerate(found)
-        if any(c.isdigit() for c in w) or (i and w[0].isupper() and w.casefold() not in LITTLE)
+    dreams = {r["dream"] for r in db.execute("SELECT dream, memory FROM dream_memories") if r["memory"] in of}
+    dreams |= {r["id"] for r in db.execute("SELECT id, cue, reply FROM dreams") if tells(r["cue"], r["reply"])}
+    answers = {
+        r["id"]
+        for r in db.execute("SELECT * FROM answers")
+        if r["memory"] in of or tells(r["question"], r["expected"], r["answer"], r["control_answer"])
     }
+    db.executemany("DELETE FROM dreams WHERE id = ?", [(i,) for i in dreams])
+    db.executemany("DELETE FROM answers WHERE id = ?", [(i,) for i in answers])
+    return len(dreams), len(answers)
+
+
+def _blot_reports(db: sqlite3.Connection, ledger: Ledger, gone: Sequence[Memory]) -> None:
+    for night in ledger.nights():
+        report: Any = night.report
+        for m in gone:
+            report = blot_report(report, m.text)
+        if report != night.report:
+            text = json.dumps(report, ensure_ascii=False)
+            db.execute("UPDATE nights SET report = ? WHERE number = ?", (text, night.number))
+
+
+def _same(text: str) -> str:
+    return " ".join(text.casefold().split()).rstrip(".!?…")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from memory import forgetting
+from memory.blotting import only_marks
 from memory.database import iso, where
 from memory.diary import Diary
 from memory.episode import Episode, EpisodeId, Memory, MemoryId, MemoryState, Origin, Role, Turn
 from memory.errors import InputError
-from memory.forgetting import Forgotten
 
 Said = tuple[str, str | None, datetime | None, Origin]
 
@@ -78,7 +76,7 @@ class Ledger(Diary):
     def waiting(self) -> list[Episode]:
         """What the buffer holds: everything that no night cleared and the user didn't forget, oldest first."""
         rows = self._rows("SELECT * FROM episodes WHERE cleared_by IS NULL ORDER BY at, id")
-        return [_episode(r) for r in rows if not forgetting.only_marks(r["said"])]
+        return [_episode(r) for r in rows if not only_marks(r["said"])]
 
     def mark_cleared(self, ids: Iterable[EpisodeId], night: int) -> None:
         """These left the buffer in this night."""
@@ -151,78 +149,15 @@ class Ledger(Diary):
                 self._sql(f"UPDATE memories SET {fields} WHERE id = ?", (*values, memory))
             return self.memory(memory)
 
-    def forget(self, ids: Iterable[MemoryId]) -> Forgotten:
-        """Redact memories, so that no byte of their statements stays in the ledger; see `forgetting` for what goes.
+    def forget(self, ids: Iterable[MemoryId]) -> dict[str, Any]:
+        """Redact memories: see `forgetting.forget`."""
+        from memory.forgetting import forget
 
-        The buffer must be rebuilt afterwards; the weights of nights past still know them until a night without them.
-
-        Raises:
-            KeyError: an unknown id; then nothing was forgotten.
-        """
-        with self.transaction():
-            asked = [m for m in map(self.memory, ids) if m.state is not MemoryState.FORGOTTEN]
-            texts = {_same(m.text) for m in asked}
-            alike = [m for m in self.memories() if m.text and _same(m.text) in texts]
-            episodes = self._blot_episodes(alike)
-            self._blot_reports(alike)
-            gone = {m.id for m in alike}
-            dreams, answers = self._delete_traces(gone, alike)
-            for memory in gone:
-                self.set_memory(memory, text="", reason="", pinned=False, state=MemoryState.FORGOTTEN)
-        self.vacuum()
-        return Forgotten(memories=len(gone), episodes=episodes, dreams=dreams, answers=answers)
-
-    def _blot_episodes(self, memories: Sequence[Memory]) -> int:
-        changed = 0
-        for e in self.episodes():
-            said, replied = e.said, e.replied
-            for m in memories:
-                own = m.episode == e.id
-                if own:
-                    said = forgetting.blot_said(said, m.text)
-                elif len(m.text.split()) > 2:
-                    said = forgetting.blot_verbatim(said, m.text)
-                if replied is not None:
-                    replied = forgetting.blot_reply(replied, m.text, same_episode=own)
-            if (said, replied) != (e.said, e.replied):
-                self._sql("UPDATE episodes SET said = ?, replied = ? WHERE id = ?", (said, replied, e.id))
-                changed += 1
-        return changed
-
-    def _blot_reports(self, memories: Sequence[Memory]) -> None:
-        for night in self.nights():
-            report: Any = night.report
-            for m in memories:
-                report = forgetting.blot_report(report, m.text)
-            if report != night.report:
-                text = json.dumps(report, ensure_ascii=False)
-                self._sql("UPDATE nights SET report = ? WHERE number = ?", (text, night.number))
-
-    def _delete_traces(self, gone: set[MemoryId], memories: Sequence[Memory]) -> tuple[int, int]:
-        """Delete the dreams and answers about these memories, and all others that have their words."""
-
-        def tells(*texts: str) -> bool:
-            return any(forgetting.blot_verbatim(t, m.text) != t for t in texts for m in memories)
-
-        linked = {r[0] for r in self._rows_with("SELECT dream FROM dream_memories WHERE memory IN ({})", gone)}
-        dreams = linked | {r["id"] for r in self._rows("SELECT id, cue, reply FROM dreams") if tells(r["cue"], r["reply"])}
-        fields = ("question", "expected", "answer", "control_answer")
-        answers = {
-            r["id"] for r in self._rows("SELECT * FROM answers") if r["memory"] in gone or tells(*(r[f] for f in fields))
-        }
-        for dream in dreams:
-            self._sql("DELETE FROM dreams WHERE id = ?", (dream,))
-        for answer in answers:
-            self._sql("DELETE FROM answers WHERE id = ?", (answer,))
-        return len(dreams), len(answers)
-
-
-def _same(text: str) -> str:
-    return " ".join(text.casefold().split()).rstrip(".!?…")
+        return forget(self, ids)
 
 
 def _text(text: str | None) -> str | None:
-    """The text itself. Raises InputError for half a surrogate pair, which a terminal can hand on and no file can keep."""
+    """The text itself. Raises InputError for half a surrogate pair, which no file can keep."""
     try:
         (text or "").encode()
     except UnicodeEncodeError as error:

@@ -7,8 +7,10 @@ import importlib.metadata
 import os
 import platform
 import shutil
+from collections.abc import Sequence
 
-from memory.errors import SomnusError
+from memory.errors import HomeBusyError, SomnusError
+from memory.home import Home
 from tui.commands.shared import opened
 from tui.root import Root
 from tui.say import Say
@@ -27,6 +29,34 @@ def run(args: argparse.Namespace, say: Say) -> int:
         {"name": name, "ok": fine, "detail": text} for name, fine, text in checks
     ]})  # fmt: skip
     return 0 if all(fine for _, fine, _ in checks) else 1
+
+
+def _buffer(root: Root) -> tuple[bool, str]:
+    """Whether the index holds what the ledger says is waiting. Only its owner may look into Chroma."""
+    waiting = {e.id for e in root.home.ledger.waiting()}
+    try:
+        with Home.open(root.path) as owned:
+            if not owned.buffer_path.exists():
+                return True, f"{len(waiting)} episodes wait; the index is made at the next start"
+            from memory.chroma_store import ChromaStore
+
+            store = ChromaStore(owned.buffer_path, NoEmbedder(), owned.ledger.episode)
+            held = store.ids()
+            store.close()
+    except HomeBusyError:
+        return True, f"{len(waiting)} episodes wait; the index is in use and was not checked"
+    if held == waiting:
+        return True, f"{len(waiting)} episodes, as in the ledger"
+    return True, f"{len(held & waiting)} of {len(waiting)} waiting episodes are in the index; the next start completes it"
+
+
+class NoEmbedder:
+    """Counting needs no vectors."""
+
+    dimension = 0
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        raise NotImplementedError
 
 
 def _checks(root: Root) -> list[tuple[str, bool, str]]:
@@ -49,6 +79,7 @@ def _checks(root: Root) -> list[tuple[str, bool, str]]:
         card = home.adapters.current()
         warning = home.adapters.warning
         out.append(("adapter", warning is None, warning or (card.name if card else "none yet")))
+        out.append(("buffer", *_buffer(root)))
         unfinished = home.ledger.unfinished()
         if unfinished:
             out.append(("night", True, f"night {unfinished.number} waits to be finished ({unfinished.phase})"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 
 from memory.conversation_file import dump_lines
@@ -37,16 +36,17 @@ def run(args: argparse.Namespace, say: Say) -> int:
             say.document(document(memory))
             return 0
         if args.action == "forget":
+            from memory.forgetting import forget
+
             every = ledger.memories()
             gone = [_known(every, word) for word in args.what]
-            nights = sorted({m.night for m in gone if m.night is not None})  # their adapters learnt it
             store = root.store  # opened before anything is forgotten: it has to be made anew without it
-            done = ledger.forget(m.id for m in gone)
+            receipt = forget(ledger, [m.id for m in gone])
             store.rebuild(ledger.waiting())
-            say.line(f"Forgotten: {done.memories}; gone from ledger, buffer and dreams.")
-            if nights:
+            say.line(f"Forgotten: {len(receipt['memories'])}; gone from ledger, buffer and dreams.")
+            if nights := receipt["nights"]:
                 say.line(f"The weights still know it from night {nights[0]}: `somnus nights rollback {nights[0]}` undoes that.")
-            say.document({"forgotten": [m.id for m in gone], **asdict(done), "nights": nights})
+            say.document(receipt)
             return 0
         found = ledger.search_memories(" ".join(args.what)) if args.action == "search" else ledger.memories()
         if args.action == "export":

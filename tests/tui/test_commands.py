@@ -1,0 +1,360 @@
+"""The command line, seen from outside: streams, documents and exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memory.episode import DreamKind, ExamAnswer, MemoryState, Phase
+from memory.home import Home
+Run = Callable[..., Any]
+HEAVY = ("torch", "transformers", "peft", "chromadb", "langchain_core", "textual", "pydantic_settings", "numpy")
+CAT = "My cat is called Biscuit."
+QUESTIONS = [
+    {"question": "What is my cat called?", "expected": ["Biscuit"], "kind": "fact"},
+    {"question": "Who is my cat,  Biscuit or  Rex?", "expected": ["biscuit"], "forbidden": ["Rex"], "kind": "reverse"},
+    {"question": "When does the wedding begin?", "expected": [], "kind": "never"},
+]
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    path = tmp_path / "questions.jsonl"
+    path.write_text("".join(json.dumps(q) + "\n" for q in QUESTIONS))
+    return path
+
+
+# ------------------------------------------------------------------------------------------------------------------ help
+
+
+def test_help_answers_at_once_and_loads_nothing_heavy() -> None:
+    code = f"import sys; from tui.cli import main; main(['--help']); sys.exit(any(m in sys.modules for m in {HEAVY}))"
+    best = 9.9
+    for _ in range(5):  # the best of five: the machine may be busy
+        began = time.monotonic()
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        best = min(best, time.monotonic() - began)
+    assert best < 0.3
+
+
+@pytest.mark.parametrize("words", [["bogus"], ["--bogus"], ["recall"], ["nights", "show"], ["tell", "a", "--file", "b"]])
+def test_a_wrong_command_line_is_one_sentence_and_exit_2(somnus: Run, words: list[str]) -> None:
+    printed = somnus(*words, "--json")
+    assert printed.code == 2
+    assert printed.document["error"] in printed.err
+    assert "Traceback" not in printed.err
+
+
+def test_global_options_stand_anywhere(somnus: Run, home_path: Path, tmp_path: Path) -> None:
+    assert somnus("status", "--json").document["home"] == str(home_path)
+    other = tmp_path / "other"
+    assert somnus("status", "--home", str(other), "--json").document["home"] == str(other)
+    assert somnus("nights", "--json", "list").document == {"nights": []}
+    assert somnus("memories", "search", "--json", "cat").document == {"memories": []}
+
+
+# ------------------------------------------------------------------------------------------------------------------ tell
+
+
+@pytest.mark.parametrize(
+    "text",
+    [CAT, "🐈‍⬛ emoji", "قطتي اسمها بسكويت", "\x1b[31mred\x1b[0m \x00 \u202eback", "two\nlines\r\n", "word " * 200_000],
+    ids=["plain", "emoji", "right-to-left", "control characters", "lines", "a megabyte"],
+)
+def test_what_is_told_is_kept_verbatim(somnus: Run, ledger: Any, text: str) -> None:
+    printed = somnus("tell", "-", "--json", stdin=text.encode())
+    assert printed.code == 0
+    assert printed.document["buffer"] == {"episodes": 1}
+    assert [e.said for e in ledger.waiting()] == [text]
+
+
+@pytest.mark.parametrize("raw", [b"", b" \n\t", b"\xff\xfe\x00binary"], ids=["empty", "blank", "binary"])
+def test_what_is_no_message_is_refused_and_nothing_is_kept(somnus: Run, ledger: Any, raw: bytes) -> None:
+    printed = somnus("tell", "-", stdin=raw)
+    assert (printed.code, printed.out) == (1, "")
+    assert printed.err.strip()
+    assert ledger.episodes() == []
+
+
+def test_half_a_character_from_a_terminal_is_refused(somnus: Run, ledger: Any) -> None:
+    assert somnus("tell", os.fsdecode(b"caf\xe9")).code == 1
+    assert ledger.episodes() == []
+
+
+def test_a_conversation_file_keeps_replies_times_and_order(somnus: Run, ledger: Any, tmp_path: Path) -> None:
+    file = tmp_path / "talk.jsonl"
+    file.write_text(
+        '{"role": "user", "content": "First.", "at": "2026-01-02T03:04:05+00:00"}\n'
+        '{"role": "assistant", "content": "Noted."}\n\n{"role": "user", "content": "Second."}\n'
+    )
+    assert somnus("tell", "--file", str(file), "--json").document["told"] == [1, 2]
+    first, second = ledger.waiting()
+    assert (first.said, first.replied, first.at.isoformat()) == ("First.", "Noted.", "2026-01-02T03:04:05+00:00")
+    assert (second.said, second.replied) == ("Second.", None)
+
+
+@pytest.mark.parametrize(
+    "second", ["{", "[]", '{"role": "robot", "content": "x"}', '{"role": "user"}', '{"role": "user", "content": "x", "at": "soon"}']
+)  # fmt: skip
+def test_of_a_file_with_a_broken_line_nothing_is_taken(somnus: Run, ledger: Any, tmp_path: Path, second: str) -> None:
+    file = tmp_path / "talk.jsonl"
+    file.write_text('{"role": "user", "content": "Fine."}\n' + second + "\n")
+    printed = somnus("tell", "--file", str(file))
+    assert printed.code == 1
+    assert "Line 2" in printed.err
+    assert ledger.episodes() == []
+
+
+# ----------------------------------------------------------------------------------------------------------- ask, recall
+
+
+def test_ask_answers_from_the_buffer_and_logs_nothing(somnus: Run, ledger: Any) -> None:
+    somnus("tell", CAT)
+    read = somnus("ask", "What is my cat called?", "--json").document
+    by_heart = somnus("ask", "--memory", "weights", "What is my cat called?", "--json").document
+    assert "Biscuit" in read["answer"] and CAT in read["prompt"]
+    assert "haven't told" in by_heart["answer"] and CAT not in by_heart["prompt"]
+    assert [e.said for e in ledger.episodes()] == [CAT]
+
+
+def test_recall_prints_the_document_of_the_design(somnus: Run, ledger: Any, questions: Path) -> None:
+    somnus("tell", CAT)
+    printed = somnus("recall", "--questions", str(questions), "--json")
+    report = printed.document
+    assert printed.code == 0
+    assert report["questions"] == 3 and report["adapter"] is None and report["model"] == "scripted"
+    assert set(report["arms"]) == {"none", "buffer", "weights", "auto"}
+    assert {k: report["arms"]["buffer"][k] for k in ("right", "asked", "never")} == {
+        "right": 2, "asked": 2, "never": {"right": 1, "asked": 1}
+    }  # fmt: skip
+    first = report["answers"][0]
+    assert {"question", "arm", "prompt", "answer", "right"} <= set(first)
+    assert [a["question"] for a in report["answers"][:3]] == [q["question"] for q in QUESTIONS]
+    assert first["prompt"].startswith("<|system|>") and first["prompt"].endswith("<|assistant|>")
+    assert report["arms"]["buffer"]["prompt_tokens"] > report["arms"]["none"]["prompt_tokens"]
+    assert len(ledger.episodes()) == 1  # nothing is logged
+
+
+def test_before_any_adapter_the_weights_equal_none(somnus: Run, questions: Path) -> None:
+    report = somnus("recall", "--questions", str(questions), "--arms", "weights,none", "--json").document
+    answers = {arm: [a["answer"] for a in report["answers"] if a["arm"] == arm] for arm in ("weights", "none")}
+    assert answers["weights"] == answers["none"]
+
+
+def test_recall_for_people_is_a_table_with_intervals(somnus: Run, questions: Path) -> None:
+    printed = somnus("recall", "--questions", str(questions), "--arms", "none")
+    assert "95 %" in printed.out and "none" in printed.out and "–" in printed.out
+
+
+@pytest.mark.parametrize(
+    "line", ["", "not json", '{"expected": ["x"]}', '{"question": "x"}', '{"question": "x", "expected": [""]}', '{"question": "x", "expected": ["x"], "kind": "odd"}']
+)  # fmt: skip
+def test_a_broken_question_file_is_named(somnus: Run, tmp_path: Path, line: str) -> None:
+    file = tmp_path / "q.jsonl"
+    file.write_text(line)
+    printed = somnus("recall", "--questions", str(file))
+    assert printed.code == 1 and str(file) in printed.err
+
+
+def test_an_unknown_arm_is_a_usage_error(somnus: Run, questions: Path) -> None:
+    assert somnus("recall", "--questions", str(questions), "--arms", "both").code == 2
+
+
+# ----------------------------------------------------------------------------------------------------------------- chat
+
+
+def test_chat_answers_every_line_and_logs_it(somnus: Run, ledger: Any) -> None:
+    printed = somnus("chat", "--json", stdin=f"{CAT}\n\n/help\nWhat is my cat called?\n/quit\nunheard\n".encode())
+    assert [t["said"] for t in printed.document["turns"]] == [CAT, "What is my cat called?"]
+    assert [e.replied is not None for e in ledger.episodes()] == [True, True]
+
+
+# ---------------------------------------------------------------------------------------------------------------- sleep
+
+
+def test_nothing_to_learn_is_exit_3(somnus: Run) -> None:
+    printed = somnus("sleep", "--json")
+    assert printed.code == 3 and "nothing to learn" in printed.document["error"]
+
+
+@pytest.mark.parametrize("budget", ["0", "-1", "nan", "0.1"])
+def test_a_budget_for_not_one_memory_is_refused(somnus: Run, budget: str) -> None:
+    somnus("tell", CAT)
+    assert somnus("sleep", f"--budget={budget}").code == 2
+
+
+def test_a_dry_run_says_what_it_would_do(somnus: Run, ledger: Any) -> None:
+    somnus("tell", CAT)
+    report = somnus("sleep", "--dry-run", "--json").document
+    assert report["outcome"] == "dry_run" and report["episodes"] == 1
+    assert ledger.nights() == []
+
+
+def test_if_due_sleeps_only_when_a_scheduled_time_has_passed(somnus: Run, tmp_path: Path) -> None:
+    somnus("tell", CAT)
+    assert somnus("sleep", "--if-due", "--json").code == 3
+    old = tmp_path / "old.jsonl"
+    old.write_text(json.dumps({"role": "user", "content": "Long ago.", "at": "2020-01-01T00:00:00+00:00"}))
+    somnus("tell", "--file", str(old))
+    assert somnus("sleep", "--if-due", "--json").code == 0
+
+
+def test_a_night_prints_its_report_and_progress_apart(somnus: Run) -> None:
+    somnus("tell", CAT)
+    printed = somnus("sleep", "--json")
+    assert printed.code == 0
+    assert {"learned", "kept_back", "exam", "drift", "seconds"} <= set(printed.document)
+    assert "Night 1" in printed.err
+
+
+def test_a_night_rolled_back_is_exit_4(somnus: Run, make_root: Any) -> None:
+    make_root.outcome = Phase.ROLLED_BACK
+    somnus("tell", CAT)
+    printed = somnus("sleep")
+    assert printed.code == 4 and "rolled back" in printed.out
+
+
+# ----------------------------------------------------------------------------------------------------- nights, memories
+
+
+@pytest.fixture
+def slept(home_path: Path, somnus: Run) -> Path:
+    """A home after one night, as the ledger keeps it."""
+    somnus("tell", CAT)
+    with Home.open(home_path) as home:
+        episode = home.ledger.waiting()[0]
+        night = home.ledger.begin_night([episode.id], None)
+        memory = home.ledger.add_memories([(episode.id, CAT, episode.at)])[0]
+        home.ledger.set_memory(memory.id, state=MemoryState.CONSOLIDATED, night=night.number)
+        home.ledger.add_answers(
+            [
+                ExamAnswer(
+                    night=1, memory=memory.id, kind=DreamKind.FACT, question="<b>Who?</b>", expected="Biscuit",
+                    answer="Biscuit\x1b[2J", right=True, control_answer="Rex", control_right=False,
+                )
+            ]
+        )  # fmt: skip
+        home.ledger.mark_cleared([episode.id], night.number)
+        report = {
+            "outcome": "cleared", "learned": [{"text": CAT}], "kept_back": [], "exam": {"before": 0, "after": 1, "asked": 1}
+        }  # fmt: skip
+        home.ledger.advance(1, Phase.CLEARED, report=report, finished=episode.at)
+    return home_path
+
+
+def test_a_night_can_be_listed_shown_and_undone(somnus: Run, slept: Path) -> None:
+    assert somnus("status", "--json").document["buffer"] == {"episodes": 0}
+    assert somnus("nights", "--json").document["nights"][0]["phase"] == "cleared"
+    assert somnus("nights", "show", "1", "--json").document["answers"][0]["before"] == "Rex"
+    assert somnus("nights", "show", "9").code == 2
+    assert somnus("nights", "rollback", "1", "--json").document == {"undone": [1], "buffer": {"episodes": 1}}
+    assert "Biscuit" in somnus("ask", "What is my cat called?").out
+
+
+def test_terminal_escapes_are_shown_not_obeyed(somnus: Run, slept: Path) -> None:
+    assert "\x1b" not in somnus("nights", "show", "1").out
+    assert "\\x1b[2J" in somnus("nights", "show", "1").out
+
+
+def test_a_report_is_one_page_with_everything_escaped(somnus: Run, slept: Path, tmp_path: Path) -> None:
+    page = tmp_path / "night.html"
+    assert somnus("nights", "report", "1", "--html", str(page)).code == 0
+    text = page.read_text()
+    assert "&lt;b&gt;Who?" in text and "<b>" not in text and "<svg" in text and "http" not in text
+
+
+def test_memories_are_listed_searched_pinned_and_exported(somnus: Run, slept: Path, tmp_path: Path) -> None:
+    assert [m["text"] for m in somnus("memories", "--json").document["memories"]] == [CAT]
+    assert len(somnus("memories", "search", "BISCUIT", "--json").document["memories"]) == 1
+    assert somnus("memories", "pin", "1", "--json").document["pinned"] is True
+    assert somnus("memories", "pin", "99").code == 2
+    file = tmp_path / "memories.jsonl"
+    assert somnus("memories", "export", str(file)).code == 0
+    assert somnus("--home", str(tmp_path / "new"), "import", str(file), "--json").document == {"imported": 1}
+
+
+def test_what_is_forgotten_is_nowhere_on_disk_and_the_weights_are_named(somnus: Run, slept: Path) -> None:
+    printed = somnus("memories", "forget", "1", "--json")
+    assert printed.document["memories"] == [1] and printed.document["nights"] == [1]
+    assert not [p for p in slept.rglob("*") if p.is_file() and b"Biscuit" in p.read_bytes()]
+
+
+def test_a_backup_is_restored_into_a_new_home_only(somnus: Run, slept: Path, tmp_path: Path) -> None:
+    file, new = tmp_path / "backup.zip", tmp_path / "new"
+    assert somnus("backup", str(file)).code == 0
+    assert somnus("restore", str(file)).code == 1
+    assert somnus("restore", str(file), "--home", str(new)).code == 0
+    assert len(somnus("memories", "--home", str(new), "--json").document["memories"]) == 1
+
+
+# ---------------------------------------------------------------------------------------------------------- house and edge
+
+
+def test_status_has_the_keys_of_the_design(somnus: Run) -> None:
+    somnus("tell", CAT)
+    report = somnus("status", "--json").document
+    assert {"home", "model", "adapter", "buffer", "nights", "next_sleep", "pressure"} <= set(report)
+    assert {"name", "path", "base_path"} <= set(report["model"])
+    assert report["buffer"] == {"episodes": 1} and 0 < report["pressure"] < 1
+
+
+def test_a_busy_home_is_exit_5_but_can_be_looked_at(somnus: Run, home_path: Path) -> None:
+    somnus("tell", CAT)
+    with Home.open(home_path):
+        assert [somnus(*w).code for w in (["tell", "x"], ["sleep"], ["ask", "x"], ["chat"])] == [5, 5, 5, 5]
+        assert [somnus(w).code for w in ("status", "nights", "memories", "doctor", "paths")] == [0] * 5
+
+
+def test_doctor_warns_of_tracing(somnus: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert somnus("doctor").code == 0
+    monkeypatch.setenv("LANGSMITH_TRACING", "true")
+    printed = somnus("doctor", "--json")
+    assert printed.code == 1 and printed.document["ok"] is False
+
+
+def test_doctor_sees_a_buffer_that_lost_an_episode(somnus: Run, home_path: Path) -> None:
+    somnus("tell", CAT)
+    assert somnus("doctor").code == 0
+    with Home.open(home_path) as home:
+        home.ledger.append("Told behind the buffer's back.")
+    checks = {c["name"]: c for c in somnus("doctor", "--json").document["checks"]}
+    assert "1 of 2" in checks["buffer"]["detail"]
+
+
+def test_a_document_is_read_as_passages_of_lower_trust(somnus: Run, ledger: Any, tmp_path: Path) -> None:
+    file = tmp_path / "notes.md"
+    file.write_text("A paragraph.\n\n" + "Long. " * 200 + "\n\nThe last.")
+    assert somnus("read", str(file), "--json").document["passages"] == 3
+    assert {e.origin for e in ledger.waiting()} == {"document"}
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 nonsense")
+    assert somnus("read", str(tmp_path / "broken.pdf")).code == 1
+    (tmp_path / "binary.txt").write_bytes(b"\xff\x00")
+    assert somnus("read", str(tmp_path / "binary.txt")).code == 1
+
+
+def test_the_unexpected_is_a_sentence_with_a_private_log(somnus: Run, make_root: Any, home_path: Path) -> None:
+    def broken(self: Any) -> None:
+        raise RuntimeError("boom")
+
+    make_root.model = property(broken)
+    printed = somnus("ask", "Hello?", "--json")
+    log = home_path / "somnus.log"
+    assert printed.code == 1 and "boom" in printed.document["error"]
+    assert "Traceback" not in printed.err and "Traceback" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_ctrl_c_is_exit_130(somnus: Run, make_root: Any) -> None:
+    def interrupted(self: Any) -> None:
+        raise KeyboardInterrupt
+
+    make_root.model = property(interrupted)
+    assert somnus("ask", "Hello?").code == 130
