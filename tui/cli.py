@@ -95,7 +95,9 @@ def build(words: Sequence[str]) -> argparse.ArgumentParser:
     _globals(parser, first=True)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, (module, text) in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".", allow_abbrev=False)
+        command = commands.add_parser(
+            name, help=text, description=text[:1].upper() + text[1:] + ".", allow_abbrev=False
+        )
         _globals(command, first=False)
         if name in words:
             importlib.import_module(module).arguments(command)

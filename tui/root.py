@@ -74,9 +74,7 @@ class Root:
         from memory.config import load_config
 
         o = self.options
-        return load_config(
-            self.path, model=o.model, device=o.device, dtype=o.dtype, seed=o.seed, student=o.student
-        )
+        return load_config(self.path, model=o.model, device=o.device, dtype=o.dtype, seed=o.seed, student=o.student)
 
     @cached_property
     def embedder(self) -> Embedder:

@@ -56,7 +56,9 @@ def make_root(embedder: Any) -> type[Root]:
         def model(self) -> Any:
             return ScriptedModel({"Biscuit": "Biscuit. **Yes**, Biscuit."})
 
-        def night(self, *, budget: float | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[NightEvent]:
+        def night(
+            self, *, budget: float | None = None, stop: Callable[[], bool] = lambda: False
+        ) -> Iterator[NightEvent]:
             yield NightBegan(night=1, episodes=1, budget_minutes=budget or 60.0)
             yield PhaseBegan(night=1, phase=Phase.DREAMT)
             yield DreamDreamt(night=1, kind="fact", cue="Who is [b]Biscuit[/b]?", reply="Your cat.", gap=2.0)
@@ -65,7 +67,9 @@ def make_root(embedder: Any) -> type[Root]:
                 raise Interrupted("Night 1 was interrupted; nothing was lost.")
             yield MemoryJudged(night=1, memory=1, text="My cat is called Biscuit.", passed=True, right=3, asked=3)
             alarm = {"alarm": "drift"} if self.outcome is Phase.ROLLED_BACK else {}
-            yield NightEnded(night=1, outcome=self.outcome.value, report={**REPORT, **alarm, "outcome": self.outcome.value})
+            yield NightEnded(
+                night=1, outcome=self.outcome.value, report={**REPORT, **alarm, "outcome": self.outcome.value}
+            )
 
     return ScriptedRoot
 

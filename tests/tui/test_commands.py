@@ -15,6 +15,7 @@ import pytest
 
 from memory.episode import DreamKind, ExamAnswer, MemoryState, Phase
 from memory.home import Home
+
 Run = Callable[..., Any]
 HEAVY = ("torch", "transformers", "peft", "chromadb", "langchain_core", "textual", "pydantic_settings", "numpy")
 CAT = "My cat is called Biscuit."
@@ -45,7 +46,9 @@ def test_help_answers_at_once_and_loads_nothing_heavy() -> None:
     assert best < 0.3
 
 
-@pytest.mark.parametrize("words", [["bogus"], ["--bogus"], ["recall"], ["nights", "show"], ["tell", "a", "--file", "b"]])
+@pytest.mark.parametrize(
+    "words", [["bogus"], ["--bogus"], ["recall"], ["nights", "show"], ["tell", "a", "--file", "b"]]
+)
 def test_a_wrong_command_line_is_one_sentence_and_exit_2(somnus: Run, words: list[str]) -> None:
     printed = somnus(*words, "--json")
     assert printed.code == 2

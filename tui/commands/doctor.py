@@ -47,7 +47,10 @@ def _buffer(root: Root) -> tuple[bool, str]:
         return True, f"{len(waiting)} episodes wait; the index is in use and was not checked"
     if held == waiting:
         return True, f"{len(waiting)} episodes, as in the ledger"
-    return True, f"{len(held & waiting)} of {len(waiting)} waiting episodes are in the index; the next start completes it"
+    return (
+        True,
+        f"{len(held & waiting)} of {len(waiting)} waiting episodes are in the index; the next start completes it",
+    )
 
 
 class NoEmbedder:
@@ -71,7 +74,9 @@ def _checks(root: Root) -> list[tuple[str, bool, str]]:
     else:
         folders = {checkpoint.base_path, checkpoint.path}
         whole = all(verify(f) for f in folders if (f / "complete.json").exists())
-        out.append(("model", whole, f"{checkpoint.name} in {checkpoint.path}" + ("" if whole else " is damaged: remove it")))
+        out.append(
+            ("model", whole, f"{checkpoint.name} in {checkpoint.path}" + ("" if whole else " is damaged: remove it"))
+        )
     try:
         home = root.home
         found = home.ledger.check()
@@ -91,5 +96,7 @@ def _checks(root: Root) -> list[tuple[str, bool, str]]:
         free = shutil.disk_usage(where).free // 1_000_000
         out.append(("disk", free > 1000, f"{free} MB free"))
     tracing = os.environ.get("LANGSMITH_TRACING", "").lower() in ("1", "true")
-    out.append(("tracing", not tracing, "LANGSMITH_TRACING is set: it would send your words away" if tracing else "off"))
+    out.append(
+        ("tracing", not tracing, "LANGSMITH_TRACING is set: it would send your words away" if tracing else "off")
+    )
     return out

@@ -45,7 +45,9 @@ def run(args: argparse.Namespace, say: Say) -> int:
             store.rebuild(ledger.waiting())
             say.line(f"Forgotten: {len(receipt['memories'])}; gone from ledger, buffer and dreams.")
             if nights := receipt["nights"]:
-                say.line(f"The weights still know it from night {nights[0]}: `somnus nights rollback {nights[0]}` undoes that.")
+                say.line(
+                    f"The weights still know it from night {nights[0]}: `somnus nights rollback {nights[0]}` undoes that."
+                )
             say.document(receipt)
             return 0
         found = ledger.search_memories(" ".join(args.what)) if args.action == "search" else ledger.memories()
