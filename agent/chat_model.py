@@ -35,12 +35,16 @@ class SomnusChatModel(BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"model": self.language_model.name, "temperature": self.temperature, "max_tokens": self.max_tokens}
+        return {
+            "model": self.language_model.name,
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+        }
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> Any:
         return {
             **super()._get_ls_params(stop=stop, **kwargs),
-            "ls_provider": "somnus", "ls_model_name": self.language_model.name,
+            "ls_provider": "somnus", "ls_model_name": kwargs.get("model", self.language_model.name),
             "ls_temperature": kwargs.get("temperature", self.temperature),
             "ls_max_tokens": kwargs.get("max_tokens", self.max_tokens),
         }  # fmt: skip
@@ -58,7 +62,9 @@ class SomnusChatModel(BaseChatModel):
             assert isinstance(chunk.message, AIMessageChunk)
             usage = chunk.message.usage_metadata or usage
         message = AIMessage(
-            content=text, usage_metadata=usage, response_metadata={"model_name": self.language_model.name}
+            content=text,
+            usage_metadata=usage,
+            response_metadata={"model_name": self.language_model.name},
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
 
@@ -73,7 +79,9 @@ class SomnusChatModel(BaseChatModel):
         turns = to_turns(messages)
         sampling = Sampling(
             max_tokens=kwargs.get("max_tokens") or self.max_tokens,
-            temperature=kwargs["temperature"] if kwargs.get("temperature") is not None else self.temperature,
+            temperature=kwargs["temperature"]
+            if kwargs.get("temperature") is not None
+            else self.temperature,
             stop=tuple(stop or self.stop or ()),
         )
         count = 0
@@ -86,13 +94,16 @@ class SomnusChatModel(BaseChatModel):
         asked = model.count_tokens(turns)
         usage = UsageMetadata(input_tokens=asked, output_tokens=count, total_tokens=asked + count)
         last = AIMessageChunk(
-            content="", usage_metadata=usage, response_metadata={"model_name": model.name}, chunk_position="last"
+            content="",
+            usage_metadata=usage,
+            response_metadata={"model_name": model.name},
+            chunk_position="last",
         )
         yield ChatGenerationChunk(message=last)
 
 
 def to_turns(messages: Sequence[BaseMessage]) -> list[Turn]:
-    """langchain's messages as turns: a system message leads the user's next one, a tool's result is the user's to tell."""
+    """langchain's messages as turns: a system message leads the user's next one, a tool's result is the user's."""
     turns: list[Turn] = []
     held = ""
     for message in messages:

@@ -1,7 +1,7 @@
 """A conversation: log, retrieve, prompt, stream, log. Read first.
 
-The user's words are in the ledger before anything else happens to them. What is retrieved is quoted in the user's turn as
-data; a question that was asked earlier is an episode too, but never quoted as if it told something.
+The user's words are in the ledger before anything else happens to them. What is retrieved is quoted in the user's turn
+as data; a question that was asked earlier is an episode too, but never quoted as if it told something.
 """
 
 from __future__ import annotations
@@ -10,21 +10,31 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from datetime import datetime
+from itertools import pairwise
+from typing import Literal
 
 from agent import prompt
 from agent.events import ConversationEvent, Recollected, Replied, TextStreamed
 from agent.model import LanguageModel, Sampling
-from memory.episode import Turn
+from memory.episode import Role, Turn
 from memory.errors import InputError
+from memory.ledger import Ledger
 from memory.store import BufferStore, Recollection
 
 Arm = Literal["none", "buffer", "weights", "auto"]
 ARMS: tuple[Arm, ...] = ("none", "buffer", "weights", "auto")
 STATEMENT_CHARACTERS = 600  # a recollection's share of the prompt
+HISTORY_TURNS = 6
+# Without a question mark only the word order tells: "will my …" asks, "Will is my …" and "When I was …" don't.
+VERB = r"(?:is|are|am|was|were|do|does|did|can|could|would|will|have|has|had|should|may|shall)"
+ONE = r"(?:i|you|he|she|it|we|they|my|your|his|her|its|our|their|the|this|that|these|those|there|any|anyone|anybody)"
 ASKS = re.compile(
-    r"^(what|who|whom|whose|where|when|why|how|which|do|does|did|can|could|would|will|is|are|am|was|were|have|has|had|should"
-    r"|may|remind|tell me|name|give me)\b",
+    rf"^(?:(?:and|but|so|then|please|hey|ok|okay|well)[\s,]+)*"
+    rf"(?:(?:who|whom|whose)\b|(?:what|where|when|why|how)(?:['’]s|s)\b"
+    rf"|(?:what|where|when|why|how|which)\s+{VERB}\b|(?:what|which|how)\s+(?!{ONE}\b|an?\b)(?:\w+\s+){{1,3}}{VERB}\b"
+    rf"|{VERB}(?:n['’]?t)?\s+{ONE}\b|remind me(?! (?:to|that|every|on|in|at|tomorrow)\b)|tell me\b|give me\b"
+    rf"|name (?:my|the|one|two|three|some|all)\b)",
     re.IGNORECASE,
 )
 
@@ -54,43 +64,74 @@ def recollect(question: str, store: BufferStore, recall: Recall) -> list[Recolle
     """What the buffer knows about a question, oldest first; questions of earlier are skipped."""
     found = store.search(question, recall.recollections * 3)
     telling = [r for r in found if r.similarity >= recall.min_similarity and tells(r.episode.said)]
-    return sorted(telling[: recall.recollections], key=lambda r: (r.episode.at, r.episode.id))
+    once: dict[
+        str, Recollection
+    ] = {}  # what was said twice takes one place, where it was said last
+    for r in telling:
+        same = " ".join(r.episode.said.split()).casefold()
+        once[same] = max(r, once.get(same, r), key=_when)
+    return sorted(list(once.values())[: recall.recollections], key=_when)
+
+
+def _when(recollection: Recollection) -> tuple[datetime, int]:
+    return recollection.episode.at, recollection.episode.id
 
 
 def tells(said: str) -> bool:
     """Whether a message tells something, or only asks."""
-    parts = [p for p in re.split(r"(?<=[.!?])\s+|\n+", said.strip()) if p]
-    return any(not is_question(p) for p in parts)
+    return bool(told(said))
+
+
+def told(said: str) -> str:
+    """A message without its questions: what may be quoted of it."""
+    parts = re.split(r"(?<=[.!?])\s+|\n+", said.strip())
+    return " ".join(p for p in parts if p and not is_question(p))
 
 
 def answer_turns(
     question: str, arm: Arm, store: BufferStore | None, model: LanguageModel, recall: Recall
 ) -> tuple[list[Turn], list[Recollection]]:
     """The prompt that an arm gives for a lone question: no history, nothing logged."""
-    found = recollect(question, store, recall) if store is not None and arm in ("buffer", "auto") else []
+    found = (
+        recollect(question, store, recall)
+        if store is not None and arm in ("buffer", "auto")
+        else []
+    )
     return turns_for(question, found, (), model, recall), found
 
 
 def turns_for(
-    message: str, found: Sequence[Recollection], history: Sequence[Turn], model: LanguageModel, recall: Recall
+    message: str,
+    found: Sequence[Recollection],
+    history: Sequence[Turn],
+    model: LanguageModel,
+    recall: Recall,
 ) -> list[Turn]:
     """Reading where there is something to read, else a plain prompt; within the token budget.
 
     Raises:
         InputError: the message alone is longer than the model's context.
     """
-    room = min(recall.context_tokens, model.context_tokens - recall.reply_tokens)
+    room = min(
+        recall.context_tokens,
+        model.context_tokens - min(recall.reply_tokens, model.context_tokens // 2),
+    )
     # Best first: what is cut is the least similar.
     best = sorted(found, key=lambda r: -r.similarity)
-    order = {r.episode.said: i for i, r in enumerate(found)}
+    order = {told(r.episode.said): i for i, r in enumerate(found)}
 
     def build(earlier: Sequence[Turn], said: Sequence[str]) -> list[Turn]:
         if said and is_question(message):
             oldest_first = sorted(said, key=lambda s: order[s])
             return prompt.reading(message, [s[:STATEMENT_CHARACTERS] for s in oldest_first])
-        return prompt.chat(message, history=earlier)
+        whole = (
+            earlier[1:] if earlier and earlier[0].role is Role.ASSISTANT else earlier
+        )  # its question was cut
+        return prompt.chat(message, history=whole)
 
-    turns = prompt.fit(build, history, [r.episode.said for r in best], count=model.count_tokens, budget=room)
+    turns = prompt.fit(
+        build, history, [told(r.episode.said) for r in best], count=model.count_tokens, budget=room
+    )
     if (size := model.count_tokens(turns)) > room:
         raise InputError(
             f"Your message is {size} tokens long and the model reads {room} at once; it is kept, but to be answered it "
@@ -103,7 +144,13 @@ class Conversation:
     """One session of talk."""
 
     def __init__(
-        self, ledger: Any, store: BufferStore, model: LanguageModel, recall: Recall | None = None, *, session: str = ""
+        self,
+        ledger: Ledger,
+        store: BufferStore,
+        model: LanguageModel,
+        recall: Recall | None = None,
+        *,
+        session: str = "",
     ) -> None:
         self._ledger = ledger
         self._store = store
@@ -116,32 +163,60 @@ class Conversation:
     ) -> Iterator[ConversationEvent]:
         """Answer a message; the last event is `Replied`. Raises InputError for an empty or an endless one."""
         check_message(message)
-        history = self._ledger.session_turns(self.session)[-6:] if self.session else []
         episode = self._ledger.append(message, session=self.session)
         began = time.monotonic()
         use_buffer = memory in ("auto", "buffer")
-        found = recollect(message, self._store, self._recall) if use_buffer and is_question(message) else []
+        history = self._earlier() if use_buffer else []  # `weights` and `none` know only weights
+        found = (
+            recollect(message, self._store, self._recall)
+            if use_buffer and is_question(message)
+            else []
+        )
         self._store.add([episode])
         yield Recollected(recollections=tuple(found))
         turns = turns_for(message, found, history, self._model, self._recall)
         pieces: list[str] = []
         stopped = False
         stream = self._model.stream(
-            turns, Sampling(max_tokens=self._recall.reply_tokens), adapter=adapter_for(memory), cancelled=cancelled
+            turns,
+            Sampling(max_tokens=self._recall.reply_tokens),
+            adapter=adapter_for(memory),
+            cancelled=cancelled,
         )
         try:
             for piece in stream:
                 pieces.append(piece)
                 yield TextStreamed(text=piece)
                 stopped = stopped or cancelled()
+            stopped = stopped or cancelled()  # before the first piece
         finally:  # the partial reply is kept when the reader goes away or the model fails
             reply = "".join(pieces).strip()
             if reply:
                 episode = self._ledger.reply(episode.id, reply)
         yield Replied(
             episode=episode, prompt=self._model.prompt(turns), prompt_tokens=self._model.count_tokens(turns),
-            reply_tokens=len(pieces), seconds=time.monotonic() - began, stopped=stopped,
+            reply_tokens=self._tokens_of(reply, turns), seconds=time.monotonic() - began, stopped=stopped,
         )  # fmt: skip
+
+    def _earlier(self) -> list[Turn]:
+        """The session's latest turns in pairs: some chat templates refuse a message that got no reply."""
+        if not self.session:
+            return []
+        turns = self._ledger.session_turns(self.session)[:-1]  # without the message just logged
+        pairs = [
+            (asked, reply)
+            for asked, reply in pairwise(turns)
+            if asked.role is Role.USER and reply.role is Role.ASSISTANT
+        ]
+        return [turn for pair in pairs[-HISTORY_TURNS // 2 :] for turn in pair]
+
+    def _tokens_of(self, reply: str, turns: Sequence[Turn]) -> int:
+        """A reply's length in tokens; pieces of a stream are words."""
+
+        def size(text: str) -> int:
+            return self._model.count_tokens([*turns, Turn(role=Role.ASSISTANT, content=text)])
+
+        return size(reply) - size("") if reply else 0
 
 
 def check_message(message: str) -> None:
@@ -151,6 +226,6 @@ def check_message(message: str) -> None:
     try:
         message.encode()
     except UnicodeEncodeError:
-        raise InputError("The message has bytes that are not UTF-8 text; nothing was logged.") from None
-
-
+        raise InputError(
+            "The message has bytes that are not UTF-8 text; nothing was logged."
+        ) from None

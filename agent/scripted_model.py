@@ -14,7 +14,9 @@ Script = Mapping[str, str] | Callable[[str], str]
 class ScriptedModel:
     """Replies by script to the last turn's text; anything unknown gets `default`. Tokens are words."""
 
-    def __init__(self, script: Script | None = None, *, default: str = "You haven't told me that.") -> None:
+    def __init__(
+        self, script: Script | None = None, *, default: str = "You haven't told me that."
+    ) -> None:
         self._script = script or {}
         self._default = default
         self.name = "scripted"
@@ -23,7 +25,11 @@ class ScriptedModel:
         self.asked: list[tuple[str, bool]] = []  # (prompt, adapter worn)
 
     def prompt(self, turns: Sequence[Turn]) -> str:
-        lines = [f"<|system|>{PERSONA}", *(f"<|{t.role.value}|>{t.content}" for t in turns), "<|assistant|>"]
+        lines = [
+            f"<|system|>{PERSONA}",
+            *(f"<|{t.role.value}|>\n{t.content}" for t in turns),
+            "<|assistant|>",
+        ]
         return "\n".join(lines)
 
     def count_tokens(self, turns: Sequence[Turn]) -> int:
@@ -46,7 +52,9 @@ class ScriptedModel:
                 return
             yield word if i == 0 else f" {word}"
 
-    def answer(self, prompts: Sequence[Sequence[Turn]], sampling: Sampling, *, adapter: bool = True) -> list[str]:
+    def answer(
+        self, prompts: Sequence[Sequence[Turn]], sampling: Sampling, *, adapter: bool = True
+    ) -> list[str]:
         return ["".join(self.stream(p, sampling, adapter=adapter)) for p in prompts]
 
     def _reply(self, content: str) -> str:

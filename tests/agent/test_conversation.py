@@ -20,7 +20,9 @@ class Talk:
     def __init__(self, home: Home, embedder: Any) -> None:
         self.home, self.store = home, RamStore(embedder)
         self.model = ScriptedModel({"Biscuit": "Your cat is called Biscuit."})
-        self.conversation = Conversation(home.ledger, self.store, self.model, Recall(min_similarity=0.1), session="s")
+        self.conversation = Conversation(
+            home.ledger, self.store, self.model, Recall(min_similarity=0.1), session="s"
+        )
 
     def say(self, text: str, **options: Any) -> Replied:
         *_, last = self.conversation.say(text, **options)
@@ -99,12 +101,82 @@ def test_a_recollections_quotes_cannot_break_out(talk: Talk) -> None:
 def test_arms(talk: Talk) -> None:
     talk.say("My cat is called Biscuit.")
     for arm, found in (("none", 0), ("weights", 0), ("buffer", 1), ("auto", 1)):
-        turns, recollections = answer_turns("What is my cat called?", arm, talk.store, talk.model, Recall(min_similarity=0.1))  # type: ignore[arg-type]
+        turns, recollections = answer_turns(
+            "What is my cat called?", arm, talk.store, talk.model, Recall(min_similarity=0.1)
+        )  # type: ignore[arg-type]
         assert len(recollections) == found and len(turns) == 1
-    assert [adapter_for(a) for a in ("none", "buffer", "weights", "auto")] == [False, False, True, True]
+    assert [adapter_for(a) for a in ("none", "buffer", "weights", "auto")] == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_questions_and_statements_are_told_apart() -> None:
     assert is_question("what's my cat called") and is_question("Remind me of the code.")
     assert not is_question("My cat is called Biscuit.")
-    assert tells("Hi! My cat is called Biscuit. Isn't that nice?") and not tells("What is my cat called?")
+    assert tells("Hi! My cat is called Biscuit. Isn't that nice?") and not tells(
+        "What is my cat called?"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Will is my brother.", "When I was six I broke my arm.", "Remind me to buy milk.", "May 5th is my birthday.",
+     "What I love most is sailing.", "Can openers are my hobby.", "How I hate Mondays!"],
+)  # fmt: skip
+def test_a_statement_that_begins_like_a_question_still_tells(text: str) -> None:
+    assert not is_question(text) and tells(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["what colour is my car", "which dentist do I see", "do you know my code", "How many cats have I",
+     "isn't my cat called Biscuit", "tell me my code", "and where do I live", "who is Oda", "My cat?"],
+)  # fmt: skip
+def test_a_question_needs_no_question_mark(text: str) -> None:
+    assert is_question(text) and not tells(text)
+
+
+def test_of_a_message_that_tells_and_asks_only_what_it_tells_is_quoted(talk: Talk) -> None:
+    talk.say("My cat is called Biscuit. What does my cat eat?")
+    prompt = talk.say("What is my cat called?").prompt
+    assert '"My cat is called Biscuit."' in prompt and "eat?" not in prompt
+
+
+def test_what_was_said_twice_is_quoted_once_and_what_contradicts_stands_last(talk: Talk) -> None:
+    for text in ("My cat is called Tom.", "My cat is called Biscuit.", "my cat is called  Tom."):
+        talk.say(text)
+    first = next(iter(talk.conversation.say("What is my cat called?")))
+    assert isinstance(first, Recollected)
+    said = [r.episode.said for r in first.recollections]
+    assert said == ["My cat is called Biscuit.", "my cat is called  Tom."]
+
+
+def test_weights_alone_see_no_earlier_turn(talk: Talk) -> None:
+    talk.say("My cat is called Biscuit.")
+    for arm in ("weights", "none"):
+        assert "Biscuit" not in talk.say("What is my cat called?", memory=arm).prompt
+
+
+def test_history_comes_in_pairs_even_after_a_reply_failed(talk: Talk) -> None:
+    def broken(_: str) -> str:
+        raise RuntimeError
+
+    talk.say("Hello there.")
+    talk.model._script = broken
+    with pytest.raises(RuntimeError):
+        talk.say("This one got no reply.")
+    talk.model._script = {}
+    prompt = talk.say("I am back.").prompt
+    assert "Hello there." in prompt and "got no reply" not in prompt
+    roles = [line for line in prompt.splitlines() if line.startswith(("<|user|>", "<|assistant|>"))]
+    assert roles == ["<|user|>", "<|assistant|>", "<|user|>", "<|assistant|>"]
+
+
+def test_a_reply_is_counted_in_tokens_and_stopping_before_its_first_is_told(talk: Talk) -> None:
+    talk.model._default = "one two three"
+    assert talk.say("Hello").reply_tokens == 3
+    stopped = talk.say("Hello again", cancelled=lambda: True)
+    assert stopped.stopped and stopped.reply_tokens == 0 and stopped.episode.replied is None

