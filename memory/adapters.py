@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from memory.errors import HomeError
 from memory.paths import fsync_dir, private_dir, write_atomic
 
 WEIGHTS = "adapter_model.safetensors"
+NAME = re.compile("night-[0-9]{4,}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +47,10 @@ class Adapters:
 
     def current(self) -> AdapterCard | None:
         """The adapter in use. A damaged one falls back to its nearest whole ancestor, and `warning` says so."""
-        name = self.pointer.read_text("utf-8").strip() if self.pointer.exists() else ""
-        wanted = name
-        while name:
+        name = self.pointer.read_text("utf-8", "replace").strip() if self.pointer.exists() else ""
+        wanted, seen, self.warning = name, set[str](), None
+        while name and name not in seen:
+            seen.add(name)
             card = self._card(name)
             if card is not None and _sha256(self.path(name) / WEIGHTS) == card.sha256:
                 if name != wanted:
@@ -55,10 +58,14 @@ class Adapters:
                 return card
             name = (card.parent if card else self._before(name)) or ""
         if wanted:
-            self.warning = f"The adapter {wanted} is damaged and there is no earlier one; none is worn."
+            self.warning = (
+                f"The adapter {wanted} is damaged and there is no earlier one; none is worn."
+            )
         return None
 
     def _card(self, name: str) -> AdapterCard | None:
+        if not NAME.fullmatch(name):
+            return None
         try:
             raw = json.loads((self.path(name) / "card.json").read_text("utf-8"))
             return AdapterCard(**{**raw, "memories": tuple(raw["memories"])})
@@ -74,13 +81,27 @@ class Adapters:
         names = sorted(p.name for p in self.folder.glob("night-*")) if self.folder.exists() else []
         return [card for name in names if (card := self._card(name)) is not None]
 
+    def staging(self, night: int) -> Path:
+        """A fresh folder for a night's adapter, swept away unless it is committed."""
+        folder = self.folder / f".staging-night-{night:04}"
+        self.discard(folder)
+        return private_dir(folder)
+
     def commit(self, staging: Path, card: AdapterCard) -> AdapterCard:
         """Give a finished adapter its name. Raises HomeError for files that are neither safetensors nor JSON."""
-        odd = [f.name for f in staging.iterdir() if f.suffix not in {".safetensors", ".json"} and f.name != "README.md"]
+        odd = [
+            f.name
+            for f in staging.iterdir()
+            if f.suffix not in {".safetensors", ".json"} and f.name != "README.md"
+        ]
         if odd:
-            raise HomeError(f"The adapter in {staging} has a file {odd[0]} that is not safetensors; it is refused.")
+            raise HomeError(
+                f"The adapter in {staging} has a file {odd[0]} that is not safetensors; it is refused."
+            )
         (staging / "README.md").unlink(missing_ok=True)
-        signed = replace(card, sha256=_sha256(staging / WEIGHTS), created=datetime.now(UTC).isoformat())
+        signed = replace(
+            card, sha256=_sha256(staging / WEIGHTS), created=datetime.now(UTC).isoformat()
+        )
         write_atomic(staging / "card.json", json.dumps(asdict(signed), indent=1).encode())
         for file in staging.iterdir():
             file.chmod(0o600)
@@ -90,14 +111,21 @@ class Adapters:
         private_dir(staging)
         fsync_dir(staging)
         final = self.path(card.name)
-        if final.exists():
-            shutil.rmtree(final)
+        aside = self.folder / f".staging-old-{card.name}"
+        if final.exists():  # the night died after its rename, and does it again
+            shutil.rmtree(aside, ignore_errors=True)
+            final.replace(aside)
         staging.replace(final)
         fsync_dir(self.folder)
+        self.discard(aside)
         return signed
 
     def point(self, name: str | None) -> None:
-        """Wear this adapter from now on; None wears none."""
+        """Wear this adapter from now on; None wears none. Raises HomeError when there is no such adapter."""
+        if name is not None and not (NAME.fullmatch(name) and self.path(name).is_dir()):
+            raise HomeError(
+                f"There is no adapter {name!r} in {self.folder}; `somnus nights` lists those there are."
+            )
         write_atomic(self.pointer, f"{name or ''}\n".encode())
 
     def discard(self, staging: Path) -> None:

@@ -67,7 +67,11 @@ def blot_report(document: Any, statement: str) -> Any:
         return {k: blot_report(v, statement) for k, v in document.items()}
     if isinstance(document, list):
         return [blot_report(v, statement) for v in document]
-    return blot_reply(document, statement, same_episode=False) if isinstance(document, str) else document
+    return (
+        blot_reply(document, statement, same_episode=False)
+        if isinstance(document, str)
+        else document
+    )
 
 
 def _sentences(text: str) -> list[str]:

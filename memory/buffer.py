@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from typing import Any
 
 from memory.chroma_store import ChromaStore
 from memory.errors import HomeError
+from memory.forgetting import STALE
+from memory.home import Home
 from memory.store import BufferStore, Embedder
 
 
-def open_buffer(home: Any, embedder: Embedder) -> BufferStore:
+def open_buffer(home: Home, embedder: Embedder) -> BufferStore:
     """The home's Chroma buffer, equal to `ledger.waiting()`."""
     try:
         store = ChromaStore(home.buffer_path, embedder, home.ledger.episode)
@@ -20,8 +21,11 @@ def open_buffer(home: Any, embedder: Embedder) -> BufferStore:
         store = ChromaStore(home.buffer_path, embedder, home.ledger.episode)
         held = set()
     waiting = home.ledger.waiting()
-    if held - {e.id for e in waiting}:
+    stale = home.ledger.meta(STALE) == "1"
+    if stale or held - {e.id for e in waiting}:
         store.rebuild(waiting)
+        if stale:
+            home.ledger.set_meta(STALE, "")
     else:
         store.add([e for e in waiting if e.id not in held])
     return store

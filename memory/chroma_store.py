@@ -1,8 +1,8 @@
 """The buffer in Chroma: an index over the ledger's waiting episodes.
 
-Chroma keeps the text and the vectors of what it deletes on disk, so nothing is ever deleted: `rebuild` makes a new folder
-with what stays, swaps it in by rename, and removes the old tree. Texts aren't stored in Chroma at all, only ids and
-vectors; the ledger has the words.
+Chroma keeps the text and the vectors of what it deletes on disk, so nothing is ever deleted: `rebuild` makes a new
+folder with what stays, swaps it in by rename, and removes the old tree. Texts aren't stored in Chroma at all,
+only ids and vectors; the ledger has the words.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ COLLECTION = "episodes"
 class ChromaStore:
     """A `BufferStore` in a folder. One process at a time may have it open."""
 
-    def __init__(self, path: Path, embedder: Embedder, lookup: Callable[[EpisodeId], Episode]) -> None:
+    def __init__(
+        self, path: Path, embedder: Embedder, lookup: Callable[[EpisodeId], Episode]
+    ) -> None:
         """Open or create it. Raises HomeError when the folder is damaged: rebuild it from the ledger."""
         self._path = path
         self._embedder = embedder
@@ -33,6 +35,7 @@ class ChromaStore:
 
     def _open(self) -> None:
         import chromadb
+        from chromadb.api.shared_system_client import SharedSystemClient
         from chromadb.config import Settings
 
         private_dir(self._path)
@@ -41,28 +44,49 @@ class ChromaStore:
                 str(self._path), settings=Settings(anonymized_telemetry=False, allow_reset=False)
             )
             self._collection: Any = self._client.get_or_create_collection(
-                COLLECTION, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
+                COLLECTION,
+                configuration={"hnsw": {"space": "cosine"}},
+                embedding_function=None,
+                metadata={"dimension": self._embedder.dimension},
             )
-        except Exception as error:  # noqa: BLE001  # Chroma raises whatever its Rust core does
-            raise HomeError(f"The buffer in {self._path} is damaged ({error}); it is made anew from the ledger.") from error
+            known = (self._collection.metadata or {}).get("dimension")
+        except Exception as error:
+            # A client that failed to start stays in Chroma's cache, and would be handed out again.
+            SharedSystemClient._identifier_to_system.pop(str(self._path), None)
+            raise HomeError(
+                f"The buffer in {self._path} is damaged ({error}); it is made anew from the ledger."
+            ) from error
+        if known != self._embedder.dimension:
+            self.close()
+            raise HomeError(
+                f"The buffer in {self._path} was made with other embeddings; it is made anew."
+            )
+        self._make_private()
 
     def add(self, episodes: Sequence[Episode]) -> None:
+        episodes = list(
+            {e.id: e for e in episodes}.values()
+        )  # Chroma refuses an id twice in one call
         step = int(self._client.get_max_batch_size())
         for begin in range(0, len(episodes), step):
             some = episodes[begin : begin + step]
             vectors = self._embedder.embed([e.said for e in some])
             self._collection.upsert(ids=[str(e.id) for e in some], embeddings=vectors)
+        self._make_private()
 
     def search(self, query: str, k: int) -> list[Recollection]:
         count = self._collection.count()
         if not count or k < 1:
             return []
         found = self._collection.query(
-            query_embeddings=self._embedder.embed([query]), n_results=min(k, count), include=["distances"]
+            query_embeddings=self._embedder.embed([query]),
+            n_results=min(k, count),
+            include=["distances"],
         )
         hits = zip(found["ids"][0], found["distances"][0], strict=True)
         out = [
-            Recollection(episode=self._lookup(EpisodeId(int(i))), similarity=1.0 - float(d)) for i, d in hits
+            Recollection(episode=self._lookup(EpisodeId(int(i))), similarity=1.0 - float(d))
+            for i, d in hits
         ]
         return sorted(out, key=lambda r: (-r.similarity, r.episode.id))
 
@@ -75,8 +99,10 @@ class ChromaStore:
         new = ChromaStore.__new__(ChromaStore)
         new._path, new._embedder, new._lookup = fresh, self._embedder, self._lookup
         new._open()
-        new.add(list(episodes))
-        new.close()
+        try:
+            new.add(list(episodes))
+        finally:
+            new.close()
         self.close()
         self._path.replace(old)
         fresh.replace(self._path)
@@ -87,6 +113,10 @@ class ChromaStore:
     def close(self) -> None:
         """Release the folder: an open client would go on answering from the old one."""
         self._client.close()
+
+    def _make_private(self) -> None:
+        for file in self._path.rglob("*"):
+            file.chmod(0o700 if file.is_dir() else 0o600)
 
     def _beside(self, what: str) -> Path:
         return self._path.with_name(f"{self._path.name}.{what}")

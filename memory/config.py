@@ -16,37 +16,43 @@ from memory.paths import write_atomic
 class Config(BaseSettings):
     """Everything a home can be told. Defaults suit a laptop with two cores."""
 
-    model_config = SettingsConfigDict(env_prefix="SOMNUS_", extra="ignore", frozen=True, protected_namespaces=())
+    model_config = SettingsConfigDict(
+        env_prefix="SOMNUS_",
+        extra="ignore",
+        frozen=True,
+        protected_namespaces=(),
+        use_attribute_docstrings=True,
+    )
 
     model: str | None = None
     """The language model: a Hugging Face id, a checkpoint folder, a .gguf file; None is the default model."""
-    device: str = Field("auto", pattern="^(auto|cpu|cuda(:[0-9]+)?|mps)$")
+    device: str = Field(default="auto", pattern="^(auto|cpu|cuda(:[0-9]+)?|mps)$")
     """auto, cpu, cuda, cuda:N or mps."""
-    dtype: str = Field("auto", pattern="^(auto|float32|bfloat16|float16)$")
+    dtype: str = Field(default="auto", pattern="^(auto|float32|bfloat16|float16)$")
     """auto, float32, bfloat16 or float16."""
     seed: int = 0
     """Everything random follows from it."""
     student: str | None = None
     """A larger model to distil into; none by default."""
-    sleep_at: str = Field("03:30", pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    sleep_at: str = Field(default="03:30", pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")
     """Local time of the nightly sleep, HH:MM."""
-    budget_minutes: float = Field(60.0, gt=0)
+    budget_minutes: float = Field(default=60.0, gt=0, allow_inf_nan=False)
     """The longest a night may take."""
-    recollections: int = Field(4, ge=1, le=50)
+    recollections: int = Field(default=4, ge=1, le=50)
     """Episodes retrieved for a reply."""
-    min_similarity: float = Field(0.3, ge=-1, le=1)
+    min_similarity: float = Field(default=0.3, ge=-1, le=1)
     """Least cosine similarity of a recollection."""
-    reply_tokens: int = Field(256, ge=1)
+    reply_tokens: int = Field(default=256, ge=1)
     """Longest reply."""
-    context_tokens: int = Field(2048, ge=128)
+    context_tokens: int = Field(default=2048, ge=128)
     """Longest prompt."""
-    keep_adapters: int = Field(5, ge=2)
+    keep_adapters: int = Field(default=5, ge=2)
     """Adapters of earlier nights kept on disk."""
-    keep_adapters_mb: int = Field(500, ge=1)
+    keep_adapters_mb: int = Field(default=500, ge=1)
     """The most they may take, in MB."""
-    rehearsal_texts: int = Field(128, ge=8)
+    rehearsal_texts: int = Field(default=128, ge=8)
     """Texts of the base that a night rehearses, so that general ability stays."""
-    dreams_per_memory: int = Field(24, ge=4, le=200)
+    dreams_per_memory: int = Field(default=24, ge=4, le=200)
     """Dreams sampled for each memory."""
 
 
@@ -64,22 +70,51 @@ def load_config(home: Path, **overrides: Any) -> Config:
             f"{', '.join(sorted(Config.model_fields))}."
         )
     given = {k: v for k, v in overrides.items() if v is not None}
+    if odd := given.keys() - Config.model_fields.keys():
+        raise UsageError(
+            f"There is no setting {sorted(odd)[0]!r}; known are: {', '.join(sorted(Config.model_fields))}."
+        )
     try:
         # The environment stands between the file and the command line.
         environment = Config().model_dump(exclude_unset=True)
         return Config(**(stored | environment | given))
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(x) for x in first["loc"])
-        raise UsageError(f"The setting {name} can't be {first['input']!r}: {first['msg']}.") from error
+        raise _refused(error) from error
 
 
 def save_setting(home: Path, key: str, value: Any) -> None:
-    """Write one setting to HOME/config.toml, keeping the others. None removes it."""
+    """Write one setting to HOME/config.toml, keeping the others. None removes it. Raises UsageError."""
     import tomli_w
 
-    stored = _stored(home / "config.toml") | {key: value}
-    write_atomic(home / "config.toml", tomli_w.dumps({k: v for k, v in stored.items() if v is not None}).encode())
+    before = _stored(home / "config.toml")
+    _checked(key, value)
+    stored = before | {key: value}
+    write_atomic(
+        home / "config.toml",
+        tomli_w.dumps({k: v for k, v in stored.items() if v is not None}).encode(),
+    )
+
+
+def _checked(key: str, value: Any) -> None:
+    """Refuse what `load_config` would refuse, before it is written."""
+    if key not in Config.model_fields:
+        raise UsageError(
+            f"There is no setting {key!r}; known are: {', '.join(sorted(Config.model_fields))}."
+        )
+    if value is not None:
+        try:
+            Config.model_validate({key: value})
+        except ValidationError as error:
+            raise _refused(error) from error
+
+
+def _refused(error: ValidationError) -> UsageError:
+    """The first thing that is wrong: its name, its value, and what is allowed (the field's docstring)."""
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    field = Config.model_fields.get(name)
+    allowed = f" {name}: {field.description}" if field and field.description else ""
+    return UsageError(f"The setting {name} can't be {first['input']!r}: {first['msg']}.{allowed}")
 
 
 def _stored(path: Path) -> dict[str, Any]:

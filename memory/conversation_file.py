@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ def read_lines(path: Path, what: str) -> list[tuple[int, dict[str, Any]]]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
+        raise InputError(
+            f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8."
+        ) from error
     except OSError as error:
         raise InputError(f"{path} can't be read ({error.strerror}); check its name.") from error
     out = []
@@ -32,10 +34,14 @@ def read_lines(path: Path, what: str) -> list[tuple[int, dict[str, Any]]]:
             continue
         try:
             document = json.loads(line)
-        except ValueError as error:
-            raise InputError(f"Line {number} of {path} is not JSON ({error}); nothing was taken from it.") from error
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                f"Line {number} of {path} is not JSON ({error}); nothing was taken from it."
+            ) from error
         if not isinstance(document, dict):
-            raise InputError(f"Line {number} of {path} is not a {what}, an object in braces; nothing was taken from it.")
+            raise InputError(
+                f"Line {number} of {path} is not a {what}, an object in braces; nothing was taken from it."
+            )
         out.append((number, document))
     if not out:
         raise InputError(f"{path} has no {what} in it.")
@@ -52,7 +58,7 @@ def _turn(document: dict[str, Any], number: int, path: Path) -> Turn:
         return InputError(f"Line {number} of {path} {why}; nothing was taken from it.")
 
     role, content, at = document.get("role"), document.get("content"), document.get("at")
-    if role not in {r.value for r in Role}:
+    if not isinstance(role, str) or role not in list(Role):
         raise wrong(f'has the role {role!r}, which is neither "user" nor "assistant"')
     if not isinstance(content, str) or not content.strip():
         raise wrong('has no "content"')
@@ -63,21 +69,26 @@ def _turn(document: dict[str, Any], number: int, path: Path) -> Turn:
     except UnicodeEncodeError:
         raise wrong("has half a surrogate pair, which is no text") from None
     try:
-        when = datetime.fromisoformat(at) if at is not None else None
-    except (TypeError, ValueError):
+        when = datetime.fromisoformat(at).astimezone(UTC) if at is not None else None
+    except (TypeError, ValueError, OverflowError):
         raise wrong(f'has the time {at!r}, which is not like "2026-11-24T09:30:00"') from None
-    return Turn(role=Role(role), content=content, at=when.astimezone() if when else None)
+    return Turn(role=Role(role), content=content, at=when)
 
 
 def pair(turns: Sequence[Turn]) -> list[tuple[str, str | None, datetime | None, Origin]]:
-    """Episodes to append: what the user said with the reply that follows, if one does."""
+    """Episodes to append: what the user said with the reply that follows. A reply to nothing is no episode."""
     out: list[tuple[str, str | None, datetime | None, Origin]] = []
     for turn in turns:
         if turn.role is Role.USER:
             out.append((turn.content, None, turn.at, Origin.TYPED))
-        elif out and out[-1][1] is None:
-            said, _, at, origin = out[-1]
-            out[-1] = (said, turn.content, at, origin)
+        elif out:
+            said, replied, at, origin = out[-1]
+            out[-1] = (
+                said,
+                turn.content if replied is None else f"{replied}\n\n{turn.content}",
+                at,
+                origin,
+            )
     return out
 
 

@@ -37,13 +37,13 @@ class Database:
         try:
             self._db = self._connect(read_only)
         except sqlite3.Error as error:
-            raise self._broken(error) from error
+            raise self._broken(error, "opened") from error
         try:
             self._open(read_only)
         except BaseException as error:
             self._db.close()
             if isinstance(error, sqlite3.Error):
-                raise self._broken(error) from error
+                raise self._broken(error, "opened") from error
             raise
 
     def _connect(self, read_only: bool) -> sqlite3.Connection:
@@ -53,7 +53,7 @@ class Database:
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
                 self.path.chmod(0o600)
             except OSError as error:
-                raise self._broken(error) from error
+                raise self._broken(error, "opened") from error
             return self._connection(f"{where}?mode=rw")
         db = self._connection(f"{where}?mode=ro")
         try:
@@ -68,7 +68,9 @@ class Database:
         return db
 
     def _connection(self, uri: str) -> sqlite3.Connection:
-        db = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None, timeout=5.0)
+        db = sqlite3.connect(
+            uri, uri=True, check_same_thread=False, isolation_level=None, timeout=5.0
+        )
         db.row_factory = sqlite3.Row
         return db
 
@@ -81,10 +83,17 @@ class Database:
             )
         empty = not self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
         if version == 0 and (read_only or not empty):
-            raise HomeError(f"The file {self.path} is not a ledger of somnus; choose another home with --home.")
+            raise HomeError(
+                f"The file {self.path} is not a ledger of somnus; choose another home with --home."
+            )
         if read_only:
             return
-        for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
+        for setting in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "secure_delete=ON",
+            "foreign_keys=ON",
+        ):
             self._db.execute(f"PRAGMA {setting}").fetchall()
         if version == 0:
             with self.transaction():
@@ -93,9 +102,9 @@ class Database:
                         self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={ledger_schema.VERSION}")
 
-    def _broken(self, error: Exception) -> HomeError:
+    def _broken(self, error: Exception, done: str = "read or written") -> HomeError:
         return HomeError(
-            f"The ledger {self.path} can't be read or written ({error}); free some disk, restore a backup or choose "
+            f"The ledger {self.path} can't be {done} ({error}); free some disk, restore a backup or choose "
             f"another home with --home."
         )
 
@@ -108,7 +117,10 @@ class Database:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -124,7 +136,9 @@ class Database:
                 self._sql(f"RELEASE {inner}" if inner else "COMMIT")
             except BaseException:
                 if self._db.in_transaction:  # SQLite itself rolls back on a full disk
-                    for statement in (f"ROLLBACK TO {inner}", f"RELEASE {inner}") if inner else ("ROLLBACK",):
+                    for statement in (
+                        (f"ROLLBACK TO {inner}", f"RELEASE {inner}") if inner else ("ROLLBACK",)
+                    ):
                         self._sql(statement)
                 raise
             finally:
@@ -185,7 +199,9 @@ class Database:
 def where(**equal: Any) -> tuple[str, list[Any]]:
     """(" WHERE a = ? AND …", values) for what isn't None."""
     given = {k: v for k, v in equal.items() if v is not None}
-    return (" WHERE " + " AND ".join(f"{k} = ?" for k in given) if given else ""), list(given.values())
+    return (" WHERE " + " AND ".join(f"{k} = ?" for k in given) if given else ""), list(
+        given.values()
+    )
 
 
 def iso(at: datetime) -> str:

@@ -23,7 +23,13 @@ class Diary(Database):
             number = int(self._rows("SELECT coalesce(max(number), 0) + 1 FROM nights")[0][0])
             self._sql(
                 "INSERT INTO nights (number, phase, started, episodes, parent) VALUES (?, ?, ?, ?, ?)",
-                (number, Phase.PLANNED.value, iso(datetime.now(UTC)), json.dumps(list(episodes)), parent),
+                (
+                    number,
+                    Phase.PLANNED.value,
+                    iso(datetime.now(UTC)),
+                    json.dumps(list(episodes)),
+                    parent,
+                ),
             )
             return self._known_night(number)
 
@@ -50,7 +56,9 @@ class Diary(Database):
                 raise ValueError(f"night {number} is {before.phase} and can't become {phase} again")
             changes: dict[str, Any] = {"phase": phase.value}
             changes |= {"adapter": adapter} if adapter is not None else {}
-            changes |= {"report": json.dumps(report, ensure_ascii=False)} if report is not None else {}
+            changes |= (
+                {"report": json.dumps(report, ensure_ascii=False)} if report is not None else {}
+            )
             changes |= {"finished": iso(finished)} if finished is not None else {}
             fields = ", ".join(f"{k} = ?" for k in changes)
             self._sql(f"UPDATE nights SET {fields} WHERE number = ?", (*changes.values(), number))
@@ -75,12 +83,16 @@ class Diary(Database):
 
     def unfinished(self) -> Night | None:
         """The night that was interrupted, if any."""
-        found = self._rows("SELECT * FROM nights WHERE finished IS NULL ORDER BY number DESC LIMIT 1")
+        found = self._rows(
+            "SELECT * FROM nights WHERE finished IS NULL ORDER BY number DESC LIMIT 1"
+        )
         return _night(found[0]) if found else None
 
     def last_finished(self) -> Night | None:
         """The latest night that ended, whatever its outcome."""
-        found = self._rows("SELECT * FROM nights WHERE finished IS NOT NULL ORDER BY number DESC LIMIT 1")
+        found = self._rows(
+            "SELECT * FROM nights WHERE finished IS NOT NULL ORDER BY number DESC LIMIT 1"
+        )
         return _night(found[0]) if found else None
 
     # ------------------------------------------------------------------ dreams
@@ -108,7 +120,9 @@ class Diary(Database):
         of_these, values = where(night=night, used=used, held_out=held_out)
         links: dict[int, list[MemoryId]] = {}
         inside = f"SELECT id FROM dreams{of_these}"
-        for r in self._rows(f"SELECT * FROM dream_memories WHERE dream IN ({inside}) ORDER BY dream, place", values):
+        for r in self._rows(
+            f"SELECT * FROM dream_memories WHERE dream IN ({inside}) ORDER BY dream, place", values
+        ):
             links.setdefault(r["dream"], []).append(MemoryId(r["memory"]))
         return [
             Dream(
@@ -137,7 +151,9 @@ class Diary(Database):
                      a.control_right),
                 )  # fmt: skip
 
-    def answers(self, *, night: int | None = None, memory: MemoryId | None = None) -> list[ExamAnswer]:
+    def answers(
+        self, *, night: int | None = None, memory: MemoryId | None = None
+    ) -> list[ExamAnswer]:
         """Exam answers in the order they were given."""
         of_these, values = where(night=night, memory=memory)
         return [

@@ -15,6 +15,8 @@ from memory.blotting import blot_reply, blot_report, blot_said, blot_verbatim
 from memory.episode import Memory, MemoryId, MemoryState, Phase
 from memory.ledger import Ledger
 
+STALE = "buffer_is_stale"  # a note: what was forgotten may still be in the buffer
+
 
 def forget(ledger: Ledger, ids: Iterable[MemoryId]) -> dict[str, Any]:
     """Redact memories and everything with the same words, so that no byte of them stays in the ledger.
@@ -38,6 +40,7 @@ def forget(ledger: Ledger, ids: Iterable[MemoryId]) -> dict[str, Any]:
         receipt["dreams"], receipt["answers"] = _delete_traces(db, gone)
         _blot_reports(db, ledger, gone)
         for m in gone:
+            ledger.set_meta(STALE, "1")
             ledger.set_memory(m.id, text="", reason="", pinned=False, state=MemoryState.FORGOTTEN)
 
     ledger.run(change)
@@ -48,8 +51,14 @@ def forget(ledger: Ledger, ids: Iterable[MemoryId]) -> dict[str, Any]:
 def _nights(ledger: Ledger, gone: Sequence[Memory]) -> list[int]:
     """The nights that are still in the weights and were trained on any of these."""
     of = {m.id for m in gone}
-    trained = {d.night for d in ledger.dreams(used=True) if of & set(d.memories)} | {m.night for m in gone}
-    return [n.number for n in ledger.nights() if n.number in trained and n.phase is not Phase.ROLLED_BACK]
+    trained = {d.night for d in ledger.dreams(used=True) if of & set(d.memories)} | {
+        m.night for m in gone
+    }
+    return [
+        n.number
+        for n in ledger.nights()
+        if n.number in trained and n.phase is not Phase.ROLLED_BACK
+    ]
 
 
 def _blot_episodes(db: sqlite3.Connection, ledger: Ledger, gone: Sequence[Memory]) -> int:
@@ -65,7 +74,9 @@ def _blot_episodes(db: sqlite3.Connection, ledger: Ledger, gone: Sequence[Memory
             if replied is not None:
                 replied = blot_reply(replied, m.text, same_episode=own)
         if (said, replied) != (e.said, e.replied):
-            db.execute("UPDATE episodes SET said = ?, replied = ? WHERE id = ?", (said, replied, e.id))
+            db.execute(
+                "UPDATE episodes SET said = ?, replied = ? WHERE id = ?", (said, replied, e.id)
+            )
             changed += 1
     return changed
 
@@ -77,12 +88,21 @@ def _delete_traces(db: sqlite3.Connection, gone: Sequence[Memory]) -> tuple[int,
     def tells(*texts: str) -> bool:
         return any(blot_verbatim(t, m.text) != t for t in texts for m in gone)
 
-    dreams = {r["dream"] for r in db.execute("SELECT dream, memory FROM dream_memories") if r["memory"] in of}
-    dreams |= {r["id"] for r in db.execute("SELECT id, cue, reply FROM dreams") if tells(r["cue"], r["reply"])}
+    dreams = {
+        r["dream"]
+        for r in db.execute("SELECT dream, memory FROM dream_memories")
+        if r["memory"] in of
+    }
+    dreams |= {
+        r["id"]
+        for r in db.execute("SELECT id, cue, reply FROM dreams")
+        if tells(r["cue"], r["reply"])
+    }
     answers = {
         r["id"]
         for r in db.execute("SELECT * FROM answers")
-        if r["memory"] in of or tells(r["question"], r["expected"], r["answer"], r["control_answer"])
+        if r["memory"] in of
+        or tells(r["question"], r["expected"], r["answer"], r["control_answer"])
     }
     db.executemany("DELETE FROM dreams WHERE id = ?", [(i,) for i in dreams])
     db.executemany("DELETE FROM answers WHERE id = ?", [(i,) for i in answers])

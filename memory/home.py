@@ -49,17 +49,20 @@ class Home:
             return cls(path, Ledger(path / "ledger.db", read_only=True), None)
         if path.exists() and not path.is_dir():
             raise HomeError(f"The home {path} is a file, not a folder; choose another with --home.")
-        private_dir(path)
-        if not os.access(path, os.W_OK):
-            raise HomeError(f"The home {path} is read-only; choose another with --home or change its permissions.")
+        made = not path.exists()
+        if made:
+            private_dir(path)
+        # The mode as well: to root everything is writable, and a folder set read-only is meant to stay as it is.
+        if not os.access(path, os.W_OK | os.X_OK) or not path.stat().st_mode & 0o200:
+            raise HomeError(
+                f"The home {path} is read-only; choose another with --home or change its permissions."
+            )
+        if made or (path / "ledger.db").exists() or not any(path.iterdir()):
+            private_dir(path)  # a folder that has other things in it, /tmp say, keeps its mode
         lock = _locked(path)
         try:
             private_dir(path / "adapters")
-            before = os.umask(0o077)
-            try:
-                ledger = Ledger(path / "ledger.db")
-            finally:
-                os.umask(before)
+            ledger = Ledger(path / "ledger.db")
         except BaseException:
             lock.release()
             raise
@@ -75,7 +78,10 @@ class Home:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -91,5 +97,7 @@ def _locked(path: Path) -> Any:
             f"Another somnus is using the home {path}; close it first, or choose another home with --home."
         ) from None
     except OSError as error:
-        raise HomeError(f"The home {path} can't be locked ({error.strerror}); is it read-only?") from error
+        raise HomeError(
+            f"The home {path} can't be locked ({error.strerror}); is it read-only?"
+        ) from error
     return lock

@@ -48,7 +48,12 @@ class Ledger(Diary):
                 ).lastrowid
                 out.append(
                     Episode(
-                        id=EpisodeId(int(row or 0)), said=text, replied=replied, at=when, origin=origin, session=session
+                        id=EpisodeId(int(row or 0)),
+                        said=text,
+                        replied=replied,
+                        at=when,
+                        origin=origin,
+                        session=session,
                     )
                 )
         return out
@@ -92,7 +97,9 @@ class Ledger(Diary):
 
     def sessions(self) -> list[str]:
         """Names of chat sessions, the latest first."""
-        rows = self._rows("SELECT session FROM episodes WHERE session != '' GROUP BY session ORDER BY max(id) DESC")
+        rows = self._rows(
+            "SELECT session FROM episodes WHERE session != '' GROUP BY session ORDER BY max(id) DESC"
+        )
         return [r["session"] for r in rows]
 
     def session_turns(self, session: str) -> list[Turn]:
@@ -113,7 +120,8 @@ class Ledger(Diary):
         with self.transaction():
             for episode, text, at in new:
                 row = self._sql(
-                    "INSERT INTO memories (episode, text, at) VALUES (?, ?, ?)", (episode, _text(text), iso(at))
+                    "INSERT INTO memories (episode, text, at) VALUES (?, ?, ?)",
+                    (episode, _text(text), iso(at)),
                 ).lastrowid
                 out.append(self.memory(MemoryId(int(row or 0))))
         return out
@@ -126,16 +134,27 @@ class Ledger(Diary):
         return _memory(found[0])
 
     def memories(
-        self, *, state: MemoryState | None = None, night: int | None = None, episode: EpisodeId | None = None
+        self,
+        *,
+        state: MemoryState | None = None,
+        night: int | None = None,
+        episode: EpisodeId | None = None,
     ) -> list[Memory]:
         """Memories, oldest first."""
         of_these, values = where(state=state.value if state else None, night=night, episode=episode)
-        return [_memory(r) for r in self._rows(f"SELECT * FROM memories{of_these} ORDER BY at, id", values)]
+        return [
+            _memory(r)
+            for r in self._rows(f"SELECT * FROM memories{of_these} ORDER BY at, id", values)
+        ]
 
     def search_memories(self, text: str) -> list[Memory]:
         """Memories that contain the text, whatever its case; nothing that was forgotten."""
         wanted = text.casefold()
-        return [m for m in self.memories() if m.state is not MemoryState.FORGOTTEN and wanted in m.text.casefold()]
+        return [
+            m
+            for m in self.memories()
+            if m.state is not MemoryState.FORGOTTEN and wanted in m.text.casefold()
+        ]
 
     def set_memory(self, memory: MemoryId, **changes: Any) -> Memory:
         """Change fields of a memory: state, night, failures, superseded_by, pinned, reason, text."""
@@ -161,7 +180,9 @@ def _text(text: str | None) -> str | None:
     try:
         (text or "").encode()
     except UnicodeEncodeError as error:
-        raise InputError(f"What was said is no text at character {error.start}; nothing was taken from it.") from None
+        raise InputError(
+            f"What was said is no text at character {error.start}; nothing was taken from it."
+        ) from None
     return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,13 @@ from memory.errors import InputError
 
 KINDS = ("fact", "reverse", "indirect", "now", "was", "never")
 MOST_WORDS = 40
+NOT = r"(have not|haven't|havent|'ve not|had not|hadn't|never|did not|didn't|didnt)( \w+)?"
 UNTOLD = re.compile(
-    r"(have ?not|haven't|havent|never|did ?not|didn't) (told|tell|said|say|mention)"
-    r"|(do ?not|don't|cannot|can't) (know|recall|remember|have)|not told me|no (record|information|memory)"
+    rf"\b{NOT} (told|tell) me\b|\byou( \w+)?( |(?='))({NOT}) (told|tell|said|say|mention|mentioned|share|shared)\b"
+    r"|\bnot told me\b|\b(told|mentioned) to me\b.*\bnever\b|\bnever (been )?(mentioned|told)\b"
+    r"|(?<!you )\b(do not|don't|dont|cannot|can't) (know|recall|remember)\b"
+    r"|\bi (do not|don't|dont) have (that|this|any|the|such)?\b.*\b(information|record|memory|answer)\b"
+    r"|\bno (record|information|memory) (of|about|on)\b"
 )
 
 
@@ -46,9 +51,13 @@ def _question(document: dict[str, Any], number: int, path: Path) -> Question:
     raw = document.get("expected", [])
     if not isinstance(raw, list) or (not raw and kind != "never"):
         raise wrong('has no list of "expected" strings')
-    expected = tuple((e,) if isinstance(e, str) else tuple(e) for e in raw if isinstance(e, str | list))
+    expected = tuple(
+        (e,) if isinstance(e, str) else tuple(e) for e in raw if isinstance(e, str | list)
+    )
     forbidden = document.get("forbidden", [])
-    if len(expected) != len(raw) or not all(isinstance(a, str) and a.strip() for e in expected for a in e):
+    if len(expected) != len(raw) or not all(
+        isinstance(a, str) and a.strip() for e in expected for a in e
+    ):
         raise wrong('has something in "expected" that is neither a string nor a list of strings')
     if not isinstance(forbidden, list) or not all(isinstance(f, str) for f in forbidden):
         raise wrong('has a "forbidden" that is not a list of strings')
@@ -59,25 +68,31 @@ def mark(question: Question, answer: str) -> bool:
     """Whether an answer is right.
 
     Every expected string, or one of its alternatives, stands in it at the beginning of a word, no forbidden one does,
-    case, punctuation and quotation marks aside, and it has at most 40 words. A question of kind never is answered by saying
-    so.
+    case, punctuation and quotation marks aside, and it has at most 40 words. A question of kind never is answered by
+    saying so.
     """
     if len(answer.split()) > MOST_WORDS:
         return False
     if question.kind == "never":
-        return bool(UNTOLD.search(answer.lower().replace("’", "'")))
+        return bool(UNTOLD.search(" ".join(re.sub(r"[’‘`]", "'", answer.lower()).split())))
     said = f" {_plain(answer)} "
 
     def stands(text: str) -> bool:
         plain = _plain(text)
         return bool(plain) and f" {plain}" in said
 
-    return all(any(stands(a) for a in e) for e in question.expected) and not any(map(stands, question.forbidden))
+    return all(any(stands(a) for a in e) for e in question.expected) and not any(
+        map(stands, question.forbidden)
+    )
 
 
 def _plain(text: str) -> str:
     """Lower case, apostrophes dropped, other punctuation as space: "Mr. O'Neill's" → "mr oneills"."""
-    return " ".join(re.sub(r"[^\w\s]|_", " ", re.sub(r"['’‘`]", "", text.casefold())).split())
+    return " ".join(
+        re.sub(
+            r"[^\w\s]|_", " ", re.sub(r"['’‘`]", "", unicodedata.normalize("NFC", text).casefold())
+        ).split()
+    )
 
 
 def wilson(right: int, asked: int) -> tuple[float, float]:
@@ -86,5 +101,9 @@ def wilson(right: int, asked: int) -> tuple[float, float]:
         return 0.0, 1.0
     z, share = 1.959964, right / asked
     centre = (share + z * z / (2 * asked)) / (1 + z * z / asked)
-    half = z / (1 + z * z / asked) * math.sqrt(share * (1 - share) / asked + z * z / (4 * asked * asked))
+    half = (
+        z
+        / (1 + z * z / asked)
+        * math.sqrt(share * (1 - share) / asked + z * z / (4 * asked * asked))
+    )
     return max(0.0, centre - half), min(1.0, centre + half)

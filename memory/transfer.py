@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import stat
 import tempfile
 import zipfile
-from datetime import datetime
+import zlib
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,7 +14,7 @@ from memory.conversation_file import read_lines
 from memory.episode import Episode, Origin
 from memory.errors import HomeError, InputError
 from memory.ledger import Ledger
-from memory.paths import private_dir, write_atomic
+from memory.paths import fsync_dir, private_dir, write_atomic
 
 LARGEST = 4_000_000_000  # bytes of a restored home: a zip bomb is refused
 
@@ -27,14 +29,20 @@ def backup(home: Any, file: Path) -> int:
             with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
                 archive.write(copy, "ledger.db")
                 names = [home.path / "current", home.path / "config.toml"]
-                names += [p for p in sorted((home.path / "adapters").glob("night-*/*")) if p.is_file()]
+                names += [
+                    p for p in sorted((home.path / "adapters").glob("night-*/*")) if p.is_file()
+                ]
                 for path in names:
                     if path.is_file():
                         archive.write(path, path.relative_to(home.path).as_posix())
             part.chmod(0o600)
             part.replace(file)
+    except HomeError:
+        raise
     except OSError as error:
-        raise HomeError(f"The backup can't be written to {file} ({error.strerror}); choose another place.") from error
+        raise HomeError(
+            f"The backup can't be written to {file} ({error.strerror}); choose another place."
+        ) from error
     return file.stat().st_size
 
 
@@ -56,19 +64,38 @@ def restore(file: Path, home: Path) -> None:
         names = [e.filename for e in entries]
         if "ledger.db" not in names:
             raise InputError(f"{file} is no backup of somnus: it has no ledger.")
-        if odd := [n for n in names if not _expected(n)]:
-            raise InputError(f"{file} has {odd[0]!r} in it, which no backup of somnus has; it is refused.")
+        if odd := [
+            e.filename
+            for e in entries
+            if not _expected(e.filename) or stat.S_ISLNK(e.external_attr >> 16)
+        ]:
+            raise InputError(
+                f"{file} has {odd[0]!r} in it, which no backup of somnus has; it is refused."
+            )
+        if len(set(names)) < len(names):
+            raise InputError(f"{file} has the same name in it twice; it is refused.")
         if sum(e.file_size for e in entries) > LARGEST:
-            raise InputError(f"{file} would unpack to more than {LARGEST // 10**9} GB; it is refused.")
-        private_dir(home)
-        private_dir(home / "adapters")
-        for entry in entries:
-            target = home / entry.filename
-            private_dir(target.parent)
-            try:
-                write_atomic(target, archive.read(entry))
-            except zipfile.BadZipFile as error:
-                raise InputError(f"{file} is damaged ({error}); nothing of {entry.filename} was taken.") from error
+            raise InputError(
+                f"{file} would unpack to more than {LARGEST // 10**9} GB; it is refused."
+            )
+        # Unpacked beside the home, so that a damaged backup leaves nothing behind.
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=home.parent, prefix=".somnus-") as work:
+            part = private_dir(Path(work) / "home")
+            private_dir(part / "adapters")
+            for entry in entries:
+                private_dir((part / entry.filename).parent)
+                try:
+                    write_atomic(part / entry.filename, archive.read(entry))
+                except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+                    raise InputError(
+                        f"{file} is damaged at {entry.filename} ({error}); nothing was taken."
+                    ) from error
+            with Ledger(part / "ledger.db") as ledger:
+                if (state := ledger.check()) != "ok":
+                    raise InputError(f"The ledger in {file} is damaged ({state}).")
+            part.replace(home)
+    fsync_dir(home.parent)
 
 
 def _expected(name: str) -> bool:
@@ -76,20 +103,31 @@ def _expected(name: str) -> bool:
     if len(parts) == 1:
         return parts[0] in {"ledger.db", "current", "config.toml"}
     inside = len(parts) == 3 and parts[0] == "adapters" and parts[1].startswith("night-")
-    return inside and ".." not in parts and name.endswith((".safetensors", ".json"))
+    return (
+        inside
+        and name == "/".join(parts)
+        and not {"..", "."} & set(parts)
+        and name.endswith((".safetensors", ".json"))
+    )
 
 
 def import_memories(ledger: Ledger, path: Path) -> list[Episode]:
-    """Tell every exported memory again, at its own time. Raises InputError naming a broken line; then nothing is taken."""
+    """Tell every exported memory again, at its own time. Raises InputError naming a broken line; nothing is taken."""
     told: list[tuple[str, str | None, datetime | None, Origin]] = []
     for number, document in read_lines(path, "memory"):
         text = document.get("text")
         if not isinstance(text, str):
             raise InputError(f'Line {number} of {path} has no "text"; nothing was taken from it.')
         try:
-            at = datetime.fromisoformat(str(document["at"])) if document.get("at") else None
-        except ValueError:
-            raise InputError(f"Line {number} of {path} has a time that can't be read; nothing was taken from it.") from None
+            at = (
+                datetime.fromisoformat(str(document["at"])).astimezone(UTC)
+                if document.get("at")
+                else None
+            )
+        except (ValueError, OverflowError):
+            raise InputError(
+                f"Line {number} of {path} has a time that can't be read; nothing was taken from it."
+            ) from None
         if text.strip():  # a forgotten memory has no text
             told.append((text, None, at, Origin.TYPED))
     return ledger.append_all(told)

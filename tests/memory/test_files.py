@@ -30,7 +30,10 @@ def test_a_conversation_becomes_episodes_with_their_replies(tmp_path: Path) -> N
         tmp_path / "c.jsonl", {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, "",
         {"role": "user", "content": "c", "at": "2026-11-24T09:00:00+00:00"},
     )  # fmt: skip
-    assert [(said, replied) for said, replied, _, _ in pair(read_conversation(file))] == [("a", "b"), ("c", None)]
+    assert [(said, replied) for said, replied, _, _ in pair(read_conversation(file))] == [
+        ("a", "b"),
+        ("c", None),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +115,12 @@ def test_a_home_has_one_owner(home_path: Path) -> None:
     script = "import sys; from pathlib import Path; from memory.home import Home; Home.open(Path(sys.argv[1]))"
     with Home.open(home_path) as home:
         home.ledger.append("x")
-        out = subprocess.run([sys.executable, "-c", script, str(home_path)], capture_output=True, text=True, check=False)
+        out = subprocess.run(
+            [sys.executable, "-c", script, str(home_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert HomeBusyError.__name__ in out.stderr and "Another somnus" in out.stderr
         with Home.open(home_path, read_only=True) as look:
             assert len(look.ledger.waiting()) == 1
@@ -124,7 +132,9 @@ def test_a_file_in_place_of_a_home_is_refused(tmp_path: Path) -> None:
         Home.open(tmp_path / "home")
 
 
-def test_settings_come_from_file_environment_and_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_come_from_file_environment_and_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save_setting(tmp_path, "sleep_at", "04:00")
     save_setting(tmp_path, "seed", 3)
     assert load_config(tmp_path).sleep_at == "04:00"
@@ -151,7 +161,9 @@ def staged(adapters: Adapters, name: str, data: bytes) -> Path:
 
 
 def card(night: int, parent: str | None) -> AdapterCard:
-    return AdapterCard(name=f"night-{night:04d}", night=night, parent=parent, base_hash="x", memories=())
+    return AdapterCard(
+        name=f"night-{night:04d}", night=night, parent=parent, base_hash="x", memories=()
+    )
 
 
 def test_a_damaged_adapter_falls_back_to_its_parent(home_path: Path) -> None:

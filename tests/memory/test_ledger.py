@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from memory.blotting import blot_said
 from memory.episode import Dream, DreamKind, MemoryState, Phase
 from memory.errors import HomeError
-from memory.forgetting import forget, redacted
+from memory.forgetting import forget
 from memory.ledger import Ledger
 
 
@@ -57,7 +58,9 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
         "os._exit(137)"
     )
     path = tmp_path / "ledger.db"
-    out = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False)
+    out = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False
+    )
     acknowledged = [f"episode {line}" for line in out.stdout.split()]
     assert len(acknowledged) == 20
     with Ledger(path) as again:
@@ -97,14 +100,33 @@ def test_forgetting_leaves_no_byte_and_keeps_the_neighbours(tmp_path: Path) -> N
     path = tmp_path / "ledger.db"
     ledger = Ledger(path)
     e = ledger.append("I like tea. My canary is called Zyxquill. It rains.")
-    keep, gone = ledger.add_memories([(e.id, "I like tea.", e.at), (e.id, "My canary is called Zyxquill.", e.at)])
+    keep, gone = ledger.add_memories(
+        [(e.id, "I like tea.", e.at), (e.id, "My canary is called Zyxquill.", e.at)]
+    )
     ledger.add_dreams(
-        [Dream(night=1, memories=(gone.id,), kind=DreamKind.FACT, cue="Who is Zyxquill?", reply="Your canary.", used=True)]
+        [
+            Dream(
+                night=1,
+                memories=(gone.id,),
+                kind=DreamKind.FACT,
+                cue="Who is Zyxquill?",
+                reply="Your canary.",
+                used=True,
+            )
+        ]
     )
     night = ledger.begin_night([e.id], None)
-    ledger.advance(night.number, Phase.CLEARED, report={"learned": [{"id": gone.id, "text": gone.text}]})
+    ledger.advance(
+        night.number, Phase.CLEARED, report={"learned": [{"id": gone.id, "text": gone.text}]}
+    )
     receipt = forget(ledger, [gone.id])
-    assert receipt == {"forgotten": [gone.id], "nights": [1]}
+    assert receipt == {
+        "memories": [gone.id],
+        "nights": [1],
+        "episodes": 1,
+        "dreams": 1,
+        "answers": 0,
+    }
     assert ledger.memory(gone.id).state is MemoryState.FORGOTTEN
     assert ledger.memory(keep.id).text == "I like tea."
     assert ledger.episode(e.id).said == "I like tea. [forgotten] It rains."
@@ -115,4 +137,4 @@ def test_forgetting_leaves_no_byte_and_keeps_the_neighbours(tmp_path: Path) -> N
 
 def test_redaction_finds_a_reworded_statement() -> None:
     said = "Hello! So, the canary we have is called Zyxquill. It rains."
-    assert redacted(said, "My canary is called Zyxquill.") == "Hello! [forgotten] It rains."
+    assert blot_said(said, "My canary is called Zyxquill.") == "Hello! [forgotten] It rains."

@@ -21,14 +21,22 @@ def episode(number: int, said: str) -> Episode:
     return Episode(id=EpisodeId(number), said=said, replied=None, at=datetime.now(UTC))
 
 
-TOLD = [episode(1, "My cat is called Biscuit."), episode(2, "The code of the cellar is 5093."), episode(3, "I like tea.")]
+TOLD = [
+    episode(1, "My cat is called Biscuit."),
+    episode(2, "The code of the cellar is 5093."),
+    episode(3, "I like tea."),
+]
 Maker = Callable[[], Any]
 
 
 @pytest.fixture(params=["ram", "chroma"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, embedder: Any) -> Any:
     known = {e.id: e for e in TOLD}
-    made: Any = RamStore(embedder) if request.param == "ram" else ChromaStore(tmp_path / "buffer", embedder, known.__getitem__)
+    made: Any = (
+        RamStore(embedder)
+        if request.param == "ram"
+        else ChromaStore(tmp_path / "buffer", embedder, known.__getitem__)
+    )
     yield made
     made.close()
 
@@ -40,7 +48,7 @@ def test_an_empty_buffer_finds_nothing(store: Any) -> None:
 def test_the_most_similar_comes_first(store: Any) -> None:
     store.add(TOLD)
     found = store.search("what is my cat called", 2)
-    assert [r.episode.id for r in found][0] == 1 and len(found) == 2
+    assert found[0].episode.id == 1 and len(found) == 2
     assert found[0].similarity > found[1].similarity
 
 
@@ -72,7 +80,11 @@ def test_cleared_text_and_vectors_are_in_no_file(tmp_path: Path, embedder: Any) 
     store.rebuild(TOLD[2:])
     store.close()
     (vector,) = embedder.embed([TOLD[0].said])
-    needles = [b"Biscuit", struct.pack("<4f", *vector[:4]), struct.pack(f"<{len(vector)}f", *vector)]
+    needles = [
+        b"Biscuit",
+        struct.pack("<4f", *vector[:4]),
+        struct.pack(f"<{len(vector)}f", *vector),
+    ]
     files = [f for f in (tmp_path / "buffer").rglob("*") if f.is_file()]
     assert files and not [p for p in tmp_path.iterdir() if p.name != "buffer"]
     for file in files:
