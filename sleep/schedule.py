@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-GRACE_SECONDS = 6 * 3600  # a laptop opened within six hours of its time still sleeps then
 
 
 def next_sleep(sleep_at: str, now: datetime) -> datetime:
@@ -38,7 +37,8 @@ def make_scheduler(sleep_at: str, ask: Callable[[], None]) -> Any:
     from apscheduler.triggers.cron import CronTrigger
 
     hour, minute = sleep_at.split(":")
-    defaults = {"misfire_grace_time": GRACE_SECONDS, "coalesce": True, "max_instances": 1}
+    # However late the laptop is opened, `ask` is called, once; it compares with the ledger whether a night is due.
+    defaults = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
     scheduler = BackgroundScheduler(job_defaults=defaults)
     scheduler.add_job(ask, CronTrigger(hour=int(hour), minute=int(minute)), id="night")
     scheduler.start()

@@ -1,4 +1,4 @@
-"""The terminal app: three screens over one bridge. It knows no model; everything slow arrives as a message."""
+"""The terminal app: four screens over one bridge. It knows no model; everything slow arrives as a message."""
 
 from __future__ import annotations
 
@@ -8,21 +8,29 @@ from typing import Any, ClassVar
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.message import Message
 
-from tui.bridge import Bridge, Failed, Idle, Loaded, Loading
+from tui.bridge import Answers, Bridge, Failed, Forgot, Idle, Loaded, Loading, Slept, Talked
 from tui.root import Root
+from tui.screens.base import SomnusScreen
 from tui.screens.chat import ChatScreen
+from tui.screens.memory import MemoryScreen
 from tui.screens.recall import RecallScreen
 from tui.screens.sleep import SleepScreen
 
+SCREENS: dict[str, type[SomnusScreen]] = {
+    s.NAME: s for s in (ChatScreen, MemoryScreen, SleepScreen, RecallScreen)
+}
+
 
 class SomnusApp(App[None]):
-    """Chat, sleep, recall."""
+    """Chat, memory, sleep, recall."""
 
     CSS_PATH = "app.tcss"
     TITLE = "somnus"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f2", "show('chat')", "Chat", id="screen.chat"),
+        Binding("f3", "show('memory')", "Memory", id="screen.memory"),
         Binding("f4", "show('sleep')", "Sleep", id="screen.sleep"),
         Binding("f5", "show('recall')", "Recall", id="screen.recall"),
         Binding("ctrl+s", "sleep_now", "Sleep now", id="sleep.now"),
@@ -38,10 +46,12 @@ class SomnusApp(App[None]):
         self.session = f"app-{datetime.now():%Y%m%d-%H%M%S}"
         self.ready = False
         self.scheduler: Any = None
+        self.tried: datetime | None = None  # the scheduled time that a night was last begun for
+        self.news: Message | None = None  # the latest for the status lines
 
     def on_mount(self) -> None:
-        for screen in (ChatScreen(), SleepScreen(), RecallScreen()):
-            self.install_screen(screen, screen.NAME)
+        for name, screen in SCREENS.items():
+            self.install_screen(screen(), name)
         self.push_screen("chat")
         self.run_bridge("load")
 
@@ -62,18 +72,31 @@ class SomnusApp(App[None]):
         self.call_after_refresh(lambda: self.get_screen("sleep", SleepScreen).plan())
 
     def ask_for_a_night(self) -> None:
-        """The schedule's or the catch-up's wish; called from any thread."""
-        self.call_from_thread(self.run_bridge, "sleep")
+        """The schedule's wish; it comes from the scheduler's thread."""
+        self.call_from_thread(self.catch_up)
+
+    def catch_up(self) -> None:
+        """Sleep if a scheduled time has passed without a night: once for each such time, so that esc can put it off.
+
+        Asked every minute by the wall clock too: a timer that slept through the laptop's own sleep comes late.
+        """
+        from sleep.schedule import is_due, last_scheduled
+
+        now, sleep_at = datetime.now().astimezone(), self.root.config.sleep_at
+        scheduled = last_scheduled(sleep_at, now)
+        if self.tried == scheduled or not self.ready or self.bridge.busy:
+            return
+        if is_due(self.root.home.ledger, sleep_at, now):
+            self.tried = scheduled
+            self.notify("A night is due: I'm going to sleep. Press esc to put it off.")
+            self.run_bridge("sleep")
 
     def on_loaded(self, message: Loaded) -> None:
-        from sleep.schedule import is_due, make_scheduler
+        from sleep.schedule import make_scheduler
 
         self.ready = True
-        config = self.root.config
-        self.scheduler = make_scheduler(config.sleep_at, self.ask_for_a_night)
-        if is_due(self.root.home.ledger, config.sleep_at, datetime.now().astimezone()):
-            self.notify("A night was missed; it is caught up now. Press esc to put it off.")
-            self.run_bridge("sleep")
+        self.scheduler = make_scheduler(self.root.config.sleep_at, self.ask_for_a_night)
+        self.set_interval(60, self.catch_up)
         self._hand_on(message)
 
     def on_unmount(self) -> None:
@@ -85,22 +108,37 @@ class SomnusApp(App[None]):
         self._hand_on(message)
 
     def on_idle(self, message: Idle) -> None:
-        self._hand_on(message)
+        del message
+        if self.ready and not isinstance(
+            self.news, Failed
+        ):  # a failure stays to be read until the next work
+            self._hand_on(Loaded(self.root.model.name, self.bridge.adapter))
+        self.catch_up()
 
-    def on_failed(self, message: Failed) -> None:
+    async def on_failed(self, message: Failed) -> None:
+        await self.get_screen("chat", ChatScreen).end_reply()
         self.notify(message.text, severity="error", timeout=12, markup=False)
         self._hand_on(message)
 
-    def on_talked(self, message: Any) -> None:
-        self.get_screen("chat", ChatScreen).talked(message.event)
+    async def on_talked(self, message: Talked) -> None:
+        await self.get_screen("chat", ChatScreen).talked(message.event)
 
-    def on_slept(self, message: Any) -> None:
+    def on_slept(self, message: Slept) -> None:
         self.get_screen("sleep", SleepScreen).slept(message.event)
 
-    def on_answers(self, message: Any) -> None:
+    def on_answers(self, message: Answers) -> None:
         self.get_screen("recall", RecallScreen).answers(message.report)
 
-    def _hand_on(self, message: Any) -> None:
-        """Every screen's status line hears it."""
-        for screen in (ChatScreen, SleepScreen, RecallScreen):
-            self.get_screen(screen.NAME, screen).status(message)
+    def on_forgot(self, message: Forgot) -> None:
+        self.get_screen("memory", MemoryScreen).refill()
+        if message.nights:
+            first = message.nights[0]
+            self.notify(
+                f"The weights still know it from night {first}: `somnus nights rollback {first}` undoes that."
+            )
+
+    def _hand_on(self, message: Message) -> None:
+        """The status line hears it; a screen that is shown later hears the latest."""
+        self.news = message
+        for name in SCREENS:
+            self.get_screen(name, SomnusScreen).status(message)

@@ -1,4 +1,4 @@
-"""Where threads meet the interface: loading, talking and sleeping happen in one worker thread, and arrive as messages."""
+"""Where threads meet the interface: slow work happens in one worker thread and arrives as messages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from agent.conversation import Arm
 from agent.events import ConversationEvent
+from memory.episode import MemoryId
 from memory.errors import SomnusError
 from sleep.events import NightEvent
 from tui.root import Root
@@ -55,6 +56,13 @@ class Answers(Message):
 
 
 @dataclass
+class Forgot(Message):
+    """A memory is gone, but for the adapters of these nights."""
+
+    nights: list[int]
+
+
+@dataclass
 class Failed(Message):
     """One sentence about what went wrong."""
 
@@ -74,6 +82,7 @@ class Bridge:
         self._target = target
         self._turn = threading.Lock()
         self._stop = threading.Event()
+        self.adapter: str | None = None  # the one worn, by name
         root.progress = self._progress
 
     @property
@@ -94,10 +103,10 @@ class Bridge:
         def work() -> Iterator[Message]:
             model = self.root.model
             self.root.store  # noqa: B018  # opened in this thread
-            card = self.root.home.adapters.current()
-            yield Loaded(model.name, card.name if card else None)
+            self._look_at_adapter()
+            yield Loaded(model.name, self.adapter)
 
-        self._run(work)
+        self._run("waking up", work)
 
     def say(self, message: str, memory: Arm, session: str) -> None:
         """Answer a message."""
@@ -107,7 +116,7 @@ class Bridge:
             for event in talk.say(message, memory=memory, cancelled=self._stop.is_set):
                 yield Talked(event)
 
-        self._run(work)
+        self._run("thinking", work)
 
     def sleep(self) -> None:
         """Sleep once."""
@@ -115,8 +124,21 @@ class Bridge:
         def work() -> Iterator[Message]:
             for event in self.root.night(stop=self._stop.is_set):
                 yield Slept(event)
+            self._look_at_adapter()
 
-        self._run(work)
+        self._run("sleeping; the chat waits", work)
+
+    def forget(self, memory: MemoryId) -> None:
+        """Forget a memory, in the ledger and in the buffer."""
+
+        def work() -> Iterator[Message]:
+            from memory.forgetting import forget
+
+            receipt = forget(self.root.home.ledger, [memory])
+            self.root.store.rebuild(self.root.home.ledger.waiting())
+            yield Forgot(receipt["nights"])
+
+        self._run("forgetting", work)
 
     def recall(self, questions: list[Any], arms: list[Arm]) -> None:
         """Ask questions under several arms."""
@@ -125,25 +147,33 @@ class Bridge:
             from sleep.recall import ask_all, document
 
             answers = []
-            for answered in ask_all(self.root.model, self.root.store, questions, arms, self.root.recall):
+            for answered in ask_all(
+                self.root.model, self.root.store, questions, arms, self.root.recall
+            ):
                 if self._stop.is_set():
                     return
                 answers.append(answered)
                 yield Loading(f"asking ({answered.arm})", answered.done / answered.total)
-            card = self.root.home.adapters.current()
-            yield Answers(document(answers, model=self.root.model.name, adapter=card.name if card else None))
+            yield Answers(document(answers, model=self.root.model.name, adapter=self.adapter))
 
-        self._run(work)
+        self._run("asking", work)
 
-    def _run(self, work: Callable[[], Iterator[Message]]) -> None:
+    def _look_at_adapter(self) -> None:
+        card = self.root.home.adapters.current()
+        self.adapter = card.name if card else None
+
+    def _run(self, what: str, work: Callable[[], Iterator[Message]]) -> None:
         """Called in a worker thread: every message of the work is posted, and every error as a sentence."""
         with self._turn:
             self._stop.clear()
+            self._progress(what, None)
             try:
                 for message in work():
                     self._target.post_message(message)
             except SomnusError as error:
                 self._target.post_message(Failed(str(error)))
             except Exception as error:  # noqa: BLE001  # no traceback reaches the screen
-                self._target.post_message(Failed(f"Something unexpected happened ({type(error).__name__}: {error})."))
+                self._target.post_message(
+                    Failed(f"Something unexpected happened ({type(error).__name__}: {error}).")
+                )
         self._target.post_message(Idle())

@@ -1,7 +1,7 @@
 """The command line: what there is to say, and the one place where errors become sentences and exit codes.
 
-stdout carries results, stderr progress. 0 done, 1 error, 2 usage, 3 nothing to do, 4 the night was rolled back, 5 another
-process owns the home, 130 interrupted. Nothing heavy is imported before a command needs it.
+stdout carries results, stderr progress. 0 done, 1 error, 2 usage, 3 nothing to do, 4 the night was rolled back,
+5 another process owns the home, 130 interrupted. Nothing heavy is imported before a command needs it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ COMMANDS = {
     "tell": ("tui.commands.tell", "put what you say into the buffer, without a reply"),
     "ask": ("tui.commands.ask", "one answer, logged nowhere"),
     "sleep": ("tui.commands.sleep", "one night now"),
-    "recall": ("tui.commands.recall", "ask a file of questions under every arm and mark the answers"),
+    "recall": (
+        "tui.commands.recall",
+        "ask a file of questions under every arm and mark the answers",
+    ),
     "nights": ("tui.commands.nights", "the nights so far; show, roll back or report one"),
     "memories": ("tui.commands.memories", "list, search, forget, pin or export memories"),
     "status": ("tui.commands.status", "where this home stands"),
@@ -58,12 +61,16 @@ def main(argv: Sequence[str] | None = None, *, make_root: type[Root] | None = No
     except KeyboardInterrupt:
         say.error("Interrupted; nothing was lost.")
         return 130
-    except BrokenPipeError:  # `somnus nights | head`: nobody reads on, and the interpreter's last flush would say so
+    except (
+        BrokenPipeError
+    ):  # `somnus nights | head`: nobody reads on, and the interpreter's last flush would say so
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001  # the outermost edge: no traceback reaches a user
         where = _log(error, options)
-        say.error(f"Something unexpected happened ({type(error).__name__}: {error}); the details are in {where}.")
+        say.error(
+            f"Something unexpected happened ({type(error).__name__}: {error}); the details are in {where}."
+        )
         return 1
 
 
@@ -108,13 +115,24 @@ def _globals(parser: argparse.ArgumentParser, *, first: bool) -> None:
     """Global options stand before or after the command; after it they win."""
     missing = None if first else argparse.SUPPRESS
     add = parser.add_argument_group("global options").add_argument
-    add("--home", type=Path, default=missing, metavar="DIR", help="where everything lives (or SOMNUS_HOME)")
+    add(
+        "--home",
+        type=Path,
+        default=missing,
+        metavar="DIR",
+        help="where everything lives (or SOMNUS_HOME)",
+    )
     add("--model", default=missing, metavar="NAME", help="hub id, checkpoint folder or .gguf file")
     add("--device", default=missing, help="auto, cpu, cuda, mps")
     add("--dtype", default=missing, help="auto, float32, bfloat16, float16")
     add("--seed", type=int, default=missing, help="everything random follows from it")
     add("--student", default=missing, metavar="NAME", help="a larger model to distil into")
-    add("--json", action="store_true", default=False if first else argparse.SUPPRESS, help="print one JSON document")
+    add(
+        "--json",
+        action="store_true",
+        default=False if first else argparse.SUPPRESS,
+        help="print one JSON document",
+    )
 
 
 class Parser(argparse.ArgumentParser):
@@ -147,7 +165,9 @@ def _log(error: BaseException, words: Sequence[str]) -> str:
     finder.add_argument("--home", type=Path)
     try:
         path = private_dir(home_path(finder.parse_known_args(list(words))[0].home)) / "somnus.log"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as file:
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8"
+        ) as file:
             file.write("".join(traceback.format_exception(error)) + "\n")
     except OSError:
         return "no log, since the home can't be written"

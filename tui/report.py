@@ -9,7 +9,8 @@ from typing import Any
 from memory.episode import ExamAnswer, Night
 
 STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}"
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#222;"
+    "background:#fff}"
     "table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ddd;padding:.4rem;text-align:left;"
     "vertical-align:top}@media(prefers-color-scheme:dark){body{background:#181820;color:#ddd}td,th{border-color:#444}}"
 )
@@ -20,21 +21,26 @@ def html(night: Night, answers: Sequence[ExamAnswer]) -> str:
     report: dict[str, Any] = night.report or {}
     exam = report.get("exam", {})
     asked = exam.get("asked", 0)
-    bars = _bar("before", exam.get("before", 0), asked, 0) + _bar("after", exam.get("after", 0), asked, 1)
+    bars = _bar("before", exam.get("before", 0), asked, 0) + _bar(
+        "after", exam.get("after", 0), asked, 1
+    )
     rows = "".join(
         f"<tr><td>{'✓' if a.right else '·'}</td><td>{escape(a.question)}</td><td>{escape(a.control_answer)}</td>"
         f"<td>{escape(a.answer)}</td></tr>"
         for a in answers
     )
     learned = "".join(f"<li>{escape(m['text'])}</li>" for m in report.get("learned", []))
-    kept = "".join(f"<li>{escape(m['text'])} ({escape(m['reason'])})</li>" for m in report.get("kept_back", []))
+    kept = "".join(
+        f"<li>{escape(m['text'])} ({escape(m['reason'])})</li>" for m in report.get("kept_back", [])
+    )
     rise = report.get("drift", {}).get("rise")
     drift = f"<p>Perplexity on general text: {rise:+.1%}.</p>" if rise is not None else ""
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Night {night.number}</title><style>{STYLE}</style>"
         f"<h1>Night {night.number}: {escape(str(night.phase))}</h1>"
         f"<svg viewBox='0 0 600 90' role=img aria-label='exam before and after'>{bars}</svg>{drift}"
-        f"<h2>Learnt</h2><ul>{learned or '<li>nothing</li>'}</ul><h2>Kept back</h2><ul>{kept or '<li>nothing</li>'}</ul>"
+        f"<h2>Learnt</h2><ul>{learned or '<li>nothing</li>'}</ul>"
+        f"<h2>Kept back</h2><ul>{kept or '<li>nothing</li>'}</ul>"
         f"<h2>Exam</h2><table><tr><th></th><th>Question</th><th>Before</th><th>After</th></tr>{rows}</table></html>"
     )
 

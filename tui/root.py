@@ -1,4 +1,4 @@
-"""The composition root: opens the home, the models and the buffer when they are first needed, and puts them together."""
+"""The composition root: opens home, models and buffer when they are first needed, and puts them together."""
 
 from __future__ import annotations
 
@@ -74,7 +74,9 @@ class Root:
         from memory.config import load_config
 
         o = self.options
-        return load_config(self.path, model=o.model, device=o.device, dtype=o.dtype, seed=o.seed, student=o.student)
+        return load_config(
+            self.path, model=o.model, device=o.device, dtype=o.dtype, seed=o.seed, student=o.student
+        )
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -128,7 +130,10 @@ class Root:
         if self._read_only or before == stamp:
             return
         if before is not None and self.home.adapters.current() is not None:
-            self.progress("The model has changed: what was learnt on the old one is in the buffer again.", None)
+            self.progress(
+                "The model has changed: what was learnt on the old one is in the buffer again.",
+                None,
+            )
             self.home.adapters.point(None)
             with ledger.transaction():
                 for memory in ledger.memories(state=MemoryState.CONSOLIDATED):
@@ -152,7 +157,9 @@ class Root:
 
         return Conversation(self.home.ledger, self.store, self.model, self.recall, session=session)
 
-    def night(self, *, budget: float | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[NightEvent]:
+    def night(
+        self, *, budget: float | None = None, stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[NightEvent]:
         """Sleep once: the events of `sleep.night.sleep`."""
         from sleep.night import sleep
 

@@ -17,7 +17,15 @@ from agent.scripted_model import ScriptedModel
 from memory.episode import Phase
 from memory.errors import Interrupted
 from memory.home import Home
-from sleep.events import DreamDreamt, MemoryJudged, NightBegan, NightEnded, NightEvent, PhaseBegan, PhaseReached
+from sleep.events import (
+    DreamDreamt,
+    MemoryJudged,
+    NightBegan,
+    NightEnded,
+    NightEvent,
+    PhaseBegan,
+    PhaseReached,
+)
 from tui.cli import main
 from tui.root import Root
 
@@ -61,14 +69,20 @@ def make_root(embedder: Any) -> type[Root]:
         ) -> Iterator[NightEvent]:
             yield NightBegan(night=1, episodes=1, budget_minutes=budget or 60.0)
             yield PhaseBegan(night=1, phase=Phase.DREAMT)
-            yield DreamDreamt(night=1, kind="fact", cue="Who is [b]Biscuit[/b]?", reply="Your cat.", gap=2.0)
+            yield DreamDreamt(
+                night=1, kind="fact", cue="Who is [b]Biscuit[/b]?", reply="Your cat.", gap=2.0
+            )
             yield PhaseReached(night=1, phase=Phase.DREAMT, seconds=1.0)
             if stop():
                 raise Interrupted("Night 1 was interrupted; nothing was lost.")
-            yield MemoryJudged(night=1, memory=1, text="My cat is called Biscuit.", passed=True, right=3, asked=3)
+            yield MemoryJudged(
+                night=1, memory=1, text="My cat is called Biscuit.", passed=True, right=3, asked=3
+            )
             alarm = {"alarm": "drift"} if self.outcome is Phase.ROLLED_BACK else {}
             yield NightEnded(
-                night=1, outcome=self.outcome.value, report={**REPORT, **alarm, "outcome": self.outcome.value}
+                night=1,
+                outcome=self.outcome.value,
+                report={**REPORT, **alarm, "outcome": self.outcome.value},
             )
 
     return ScriptedRoot
@@ -76,7 +90,10 @@ def make_root(embedder: Any) -> type[Root]:
 
 @pytest.fixture
 def somnus(
-    home_path: Path, make_root: type[Root], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    home_path: Path,
+    make_root: type[Root],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Printed]:
     """Runs one command line on the test's home."""
 

@@ -17,11 +17,25 @@ from memory.episode import DreamKind, ExamAnswer, MemoryState, Phase
 from memory.home import Home
 
 Run = Callable[..., Any]
-HEAVY = ("torch", "transformers", "peft", "chromadb", "langchain_core", "textual", "pydantic_settings", "numpy")
+HEAVY = (
+    "torch",
+    "transformers",
+    "peft",
+    "chromadb",
+    "langchain_core",
+    "textual",
+    "pydantic_settings",
+    "numpy",
+)
 CAT = "My cat is called Biscuit."
 QUESTIONS = [
     {"question": "What is my cat called?", "expected": ["Biscuit"], "kind": "fact"},
-    {"question": "Who is my cat,  Biscuit or  Rex?", "expected": ["biscuit"], "forbidden": ["Rex"], "kind": "reverse"},
+    {
+        "question": "Who is my cat,  Biscuit or  Rex?",
+        "expected": ["biscuit"],
+        "forbidden": ["Rex"],
+        "kind": "reverse",
+    },
     {"question": "When does the wedding begin?", "expected": [], "kind": "never"},
 ]
 
@@ -33,7 +47,7 @@ def questions(tmp_path: Path) -> Path:
     return path
 
 
-# ------------------------------------------------------------------------------------------------------------------ help
+# -------------------------------------------------------------------------------------- help
 
 
 def test_help_answers_at_once_and_loads_nothing_heavy() -> None:
@@ -64,12 +78,19 @@ def test_global_options_stand_anywhere(somnus: Run, home_path: Path, tmp_path: P
     assert somnus("memories", "search", "--json", "cat").document == {"memories": []}
 
 
-# ------------------------------------------------------------------------------------------------------------------ tell
+# -------------------------------------------------------------------------------------- tell
 
 
 @pytest.mark.parametrize(
     "text",
-    [CAT, "🐈‍⬛ emoji", "قطتي اسمها بسكويت", "\x1b[31mred\x1b[0m \x00 \u202eback", "two\nlines\r\n", "word " * 200_000],
+    [
+        CAT,
+        "🐈‍⬛ emoji",
+        "قطتي اسمها بسكويت",
+        "\x1b[31mred\x1b[0m \x00 \u202eback",
+        "two\nlines\r\n",
+        "word " * 200_000,
+    ],
     ids=["plain", "emoji", "right-to-left", "control characters", "lines", "a megabyte"],
 )
 def test_what_is_told_is_kept_verbatim(somnus: Run, ledger: Any, text: str) -> None:
@@ -79,8 +100,12 @@ def test_what_is_told_is_kept_verbatim(somnus: Run, ledger: Any, text: str) -> N
     assert [e.said for e in ledger.waiting()] == [text]
 
 
-@pytest.mark.parametrize("raw", [b"", b" \n\t", b"\xff\xfe\x00binary"], ids=["empty", "blank", "binary"])
-def test_what_is_no_message_is_refused_and_nothing_is_kept(somnus: Run, ledger: Any, raw: bytes) -> None:
+@pytest.mark.parametrize(
+    "raw", [b"", b" \n\t", b"\xff\xfe\x00binary"], ids=["empty", "blank", "binary"]
+)
+def test_what_is_no_message_is_refused_and_nothing_is_kept(
+    somnus: Run, ledger: Any, raw: bytes
+) -> None:
     printed = somnus("tell", "-", stdin=raw)
     assert (printed.code, printed.out) == (1, "")
     assert printed.err.strip()
@@ -92,7 +117,9 @@ def test_half_a_character_from_a_terminal_is_refused(somnus: Run, ledger: Any) -
     assert ledger.episodes() == []
 
 
-def test_a_conversation_file_keeps_replies_times_and_order(somnus: Run, ledger: Any, tmp_path: Path) -> None:
+def test_a_conversation_file_keeps_replies_times_and_order(
+    somnus: Run, ledger: Any, tmp_path: Path
+) -> None:
     file = tmp_path / "talk.jsonl"
     file.write_text(
         '{"role": "user", "content": "First.", "at": "2026-01-02T03:04:05+00:00"}\n'
@@ -100,14 +127,24 @@ def test_a_conversation_file_keeps_replies_times_and_order(somnus: Run, ledger: 
     )
     assert somnus("tell", "--file", str(file), "--json").document["told"] == [1, 2]
     first, second = ledger.waiting()
-    assert (first.said, first.replied, first.at.isoformat()) == ("First.", "Noted.", "2026-01-02T03:04:05+00:00")
+    assert (first.said, first.replied, first.at.isoformat()) == (
+        "First.",
+        "Noted.",
+        "2026-01-02T03:04:05+00:00",
+    )
     assert (second.said, second.replied) == ("Second.", None)
 
 
 @pytest.mark.parametrize(
-    "second", ["{", "[]", '{"role": "robot", "content": "x"}', '{"role": "user"}', '{"role": "user", "content": "x", "at": "soon"}']
+    "second",
+    [
+        "{", "[]", '{"role": "robot", "content": "x"}', '{"role": "user"}',
+        '{"role": "user", "content": "x", "at": "soon"}',
+    ],
 )  # fmt: skip
-def test_of_a_file_with_a_broken_line_nothing_is_taken(somnus: Run, ledger: Any, tmp_path: Path, second: str) -> None:
+def test_of_a_file_with_a_broken_line_nothing_is_taken(
+    somnus: Run, ledger: Any, tmp_path: Path, second: str
+) -> None:
     file = tmp_path / "talk.jsonl"
     file.write_text('{"role": "user", "content": "Fine."}\n' + second + "\n")
     printed = somnus("tell", "--file", str(file))
@@ -116,7 +153,7 @@ def test_of_a_file_with_a_broken_line_nothing_is_taken(somnus: Run, ledger: Any,
     assert ledger.episodes() == []
 
 
-# ----------------------------------------------------------------------------------------------------------- ask, recall
+# ------------------------------------------------------------------------------- ask, recall
 
 
 def test_ask_answers_from_the_buffer_and_logs_nothing(somnus: Run, ledger: Any) -> None:
@@ -128,7 +165,9 @@ def test_ask_answers_from_the_buffer_and_logs_nothing(somnus: Run, ledger: Any) 
     assert [e.said for e in ledger.episodes()] == [CAT]
 
 
-def test_recall_prints_the_document_of_the_design(somnus: Run, ledger: Any, questions: Path) -> None:
+def test_recall_prints_the_document_of_the_design(
+    somnus: Run, ledger: Any, questions: Path
+) -> None:
     somnus("tell", CAT)
     printed = somnus("recall", "--questions", str(questions), "--json")
     report = printed.document
@@ -147,8 +186,13 @@ def test_recall_prints_the_document_of_the_design(somnus: Run, ledger: Any, ques
 
 
 def test_before_any_adapter_the_weights_equal_none(somnus: Run, questions: Path) -> None:
-    report = somnus("recall", "--questions", str(questions), "--arms", "weights,none", "--json").document
-    answers = {arm: [a["answer"] for a in report["answers"] if a["arm"] == arm] for arm in ("weights", "none")}
+    report = somnus(
+        "recall", "--questions", str(questions), "--arms", "weights,none", "--json"
+    ).document
+    answers = {
+        arm: [a["answer"] for a in report["answers"] if a["arm"] == arm]
+        for arm in ("weights", "none")
+    }
     assert answers["weights"] == answers["none"]
 
 
@@ -158,7 +202,11 @@ def test_recall_for_people_is_a_table_with_intervals(somnus: Run, questions: Pat
 
 
 @pytest.mark.parametrize(
-    "line", ["", "not json", '{"expected": ["x"]}', '{"question": "x"}', '{"question": "x", "expected": [""]}', '{"question": "x", "expected": ["x"], "kind": "odd"}']
+    "line",
+    [
+        "", "not json", '{"expected": ["x"]}', '{"question": "x"}', '{"question": "x", "expected": [""]}',
+        '{"question": "x", "expected": ["x"], "kind": "odd"}',
+    ],
 )  # fmt: skip
 def test_a_broken_question_file_is_named(somnus: Run, tmp_path: Path, line: str) -> None:
     file = tmp_path / "q.jsonl"
@@ -171,16 +219,18 @@ def test_an_unknown_arm_is_a_usage_error(somnus: Run, questions: Path) -> None:
     assert somnus("recall", "--questions", str(questions), "--arms", "both").code == 2
 
 
-# ----------------------------------------------------------------------------------------------------------------- chat
+# -------------------------------------------------------------------------------------- chat
 
 
 def test_chat_answers_every_line_and_logs_it(somnus: Run, ledger: Any) -> None:
-    printed = somnus("chat", "--json", stdin=f"{CAT}\n\n/help\nWhat is my cat called?\n/quit\nunheard\n".encode())
+    printed = somnus(
+        "chat", "--json", stdin=f"{CAT}\n\n/help\nWhat is my cat called?\n/quit\nunheard\n".encode()
+    )
     assert [t["said"] for t in printed.document["turns"]] == [CAT, "What is my cat called?"]
     assert [e.replied is not None for e in ledger.episodes()] == [True, True]
 
 
-# ---------------------------------------------------------------------------------------------------------------- sleep
+# ------------------------------------------------------------------------------------- sleep
 
 
 def test_nothing_to_learn_is_exit_3(somnus: Run) -> None:
@@ -205,7 +255,9 @@ def test_if_due_sleeps_only_when_a_scheduled_time_has_passed(somnus: Run, tmp_pa
     somnus("tell", CAT)
     assert somnus("sleep", "--if-due", "--json").code == 3
     old = tmp_path / "old.jsonl"
-    old.write_text(json.dumps({"role": "user", "content": "Long ago.", "at": "2020-01-01T00:00:00+00:00"}))
+    old.write_text(
+        json.dumps({"role": "user", "content": "Long ago.", "at": "2020-01-01T00:00:00+00:00"})
+    )
     somnus("tell", "--file", str(old))
     assert somnus("sleep", "--if-due", "--json").code == 0
 
@@ -225,7 +277,7 @@ def test_a_night_rolled_back_is_exit_4(somnus: Run, make_root: Any) -> None:
     assert printed.code == 4 and "rolled back" in printed.out
 
 
-# ----------------------------------------------------------------------------------------------------- nights, memories
+# -------------------------------------------------------------------------- nights, memories
 
 
 @pytest.fixture
@@ -247,7 +299,8 @@ def slept(home_path: Path, somnus: Run) -> Path:
         )  # fmt: skip
         home.ledger.mark_cleared([episode.id], night.number)
         report = {
-            "outcome": "cleared", "learned": [{"text": CAT}], "kept_back": [], "exam": {"before": 0, "after": 1, "asked": 1}
+            "outcome": "cleared", "learned": [{"text": CAT}], "kept_back": [],
+            "exam": {"before": 0, "after": 1, "asked": 1},
         }  # fmt: skip
         home.ledger.advance(1, Phase.CLEARED, report=report, finished=episode.at)
     return home_path
@@ -258,7 +311,10 @@ def test_a_night_can_be_listed_shown_and_undone(somnus: Run, slept: Path) -> Non
     assert somnus("nights", "--json").document["nights"][0]["phase"] == "cleared"
     assert somnus("nights", "show", "1", "--json").document["answers"][0]["before"] == "Rex"
     assert somnus("nights", "show", "9").code == 2
-    assert somnus("nights", "rollback", "1", "--json").document == {"undone": [1], "buffer": {"episodes": 1}}
+    assert somnus("nights", "rollback", "1", "--json").document == {
+        "undone": [1],
+        "buffer": {"episodes": 1},
+    }
     assert "Biscuit" in somnus("ask", "What is my cat called?").out
 
 
@@ -267,30 +323,40 @@ def test_terminal_escapes_are_shown_not_obeyed(somnus: Run, slept: Path) -> None
     assert "\\x1b[2J" in somnus("nights", "show", "1").out
 
 
-def test_a_report_is_one_page_with_everything_escaped(somnus: Run, slept: Path, tmp_path: Path) -> None:
+def test_a_report_is_one_page_with_everything_escaped(
+    somnus: Run, slept: Path, tmp_path: Path
+) -> None:
     page = tmp_path / "night.html"
     assert somnus("nights", "report", "1", "--html", str(page)).code == 0
     text = page.read_text()
     assert "&lt;b&gt;Who?" in text and "<b>" not in text and "<svg" in text and "http" not in text
 
 
-def test_memories_are_listed_searched_pinned_and_exported(somnus: Run, slept: Path, tmp_path: Path) -> None:
+def test_memories_are_listed_searched_pinned_and_exported(
+    somnus: Run, slept: Path, tmp_path: Path
+) -> None:
     assert [m["text"] for m in somnus("memories", "--json").document["memories"]] == [CAT]
     assert len(somnus("memories", "search", "BISCUIT", "--json").document["memories"]) == 1
     assert somnus("memories", "pin", "1", "--json").document["pinned"] is True
     assert somnus("memories", "pin", "99").code == 2
     file = tmp_path / "memories.jsonl"
     assert somnus("memories", "export", str(file)).code == 0
-    assert somnus("--home", str(tmp_path / "new"), "import", str(file), "--json").document == {"imported": 1}
+    assert somnus("--home", str(tmp_path / "new"), "import", str(file), "--json").document == {
+        "imported": 1
+    }
 
 
-def test_what_is_forgotten_is_nowhere_on_disk_and_the_weights_are_named(somnus: Run, slept: Path) -> None:
+def test_what_is_forgotten_is_nowhere_on_disk_and_the_weights_are_named(
+    somnus: Run, slept: Path
+) -> None:
     printed = somnus("memories", "forget", "1", "--json")
     assert printed.document["memories"] == [1] and printed.document["nights"] == [1]
     assert not [p for p in slept.rglob("*") if p.is_file() and b"Biscuit" in p.read_bytes()]
 
 
-def test_a_backup_is_restored_into_a_new_home_only(somnus: Run, slept: Path, tmp_path: Path) -> None:
+def test_a_backup_is_restored_into_a_new_home_only(
+    somnus: Run, slept: Path, tmp_path: Path
+) -> None:
     file, new = tmp_path / "backup.zip", tmp_path / "new"
     assert somnus("backup", str(file)).code == 0
     assert somnus("restore", str(file)).code == 1
@@ -298,7 +364,7 @@ def test_a_backup_is_restored_into_a_new_home_only(somnus: Run, slept: Path, tmp
     assert len(somnus("memories", "--home", str(new), "--json").document["memories"]) == 1
 
 
-# ---------------------------------------------------------------------------------------------------------- house and edge
+# ---------------------------------------------------------------------------- house and edge
 
 
 def test_status_has_the_keys_of_the_design(somnus: Run) -> None:
@@ -312,8 +378,15 @@ def test_status_has_the_keys_of_the_design(somnus: Run) -> None:
 def test_a_busy_home_is_exit_5_but_can_be_looked_at(somnus: Run, home_path: Path) -> None:
     somnus("tell", CAT)
     with Home.open(home_path):
-        assert [somnus(*w).code for w in (["tell", "x"], ["sleep"], ["ask", "x"], ["chat"])] == [5, 5, 5, 5]
-        assert [somnus(w).code for w in ("status", "nights", "memories", "doctor", "paths")] == [0] * 5
+        assert [somnus(*w).code for w in (["tell", "x"], ["sleep"], ["ask", "x"], ["chat"])] == [
+            5,
+            5,
+            5,
+            5,
+        ]
+        assert [somnus(w).code for w in ("status", "nights", "memories", "doctor", "paths")] == [
+            0
+        ] * 5
 
 
 def test_doctor_warns_of_tracing(somnus: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,7 +405,9 @@ def test_doctor_sees_a_buffer_that_lost_an_episode(somnus: Run, home_path: Path)
     assert "1 of 2" in checks["buffer"]["detail"]
 
 
-def test_a_document_is_read_as_passages_of_lower_trust(somnus: Run, ledger: Any, tmp_path: Path) -> None:
+def test_a_document_is_read_as_passages_of_lower_trust(
+    somnus: Run, ledger: Any, tmp_path: Path
+) -> None:
     file = tmp_path / "notes.md"
     file.write_text("A paragraph.\n\n" + "Long. " * 200 + "\n\nThe last.")
     assert somnus("read", str(file), "--json").document["passages"] == 3
@@ -343,7 +418,9 @@ def test_a_document_is_read_as_passages_of_lower_trust(somnus: Run, ledger: Any,
     assert somnus("read", str(tmp_path / "binary.txt")).code == 1
 
 
-def test_the_unexpected_is_a_sentence_with_a_private_log(somnus: Run, make_root: Any, home_path: Path) -> None:
+def test_the_unexpected_is_a_sentence_with_a_private_log(
+    somnus: Run, make_root: Any, home_path: Path
+) -> None:
     def broken(self: Any) -> None:
         raise RuntimeError("boom")
 

@@ -13,7 +13,9 @@ from tui.say import Say
 
 def run(args: argparse.Namespace, say: Say) -> int:
     if not sys.stdout.isatty() or not sys.stdin.isatty():
-        raise UsageError("The app needs a terminal; without one, use `somnus chat`, or see `somnus --help`.")
+        raise UsageError(
+            "The app needs a terminal; without one, use `somnus chat`, or see `somnus --help`."
+        )
     root = (args.make_root or Root)(options(args))
     root.home  # noqa: B018  # a home that is busy or broken is said before the screen is taken
     from tui.app import SomnusApp

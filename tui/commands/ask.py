@@ -12,7 +12,9 @@ from tui.say import Say
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("question", nargs="*", metavar="QUESTION")
-    parser.add_argument("--memory", choices=ARMS, default="auto", help="what may be used to answer (auto)")
+    parser.add_argument(
+        "--memory", choices=ARMS, default="auto", help="what may be used to answer (auto)"
+    )
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
@@ -34,7 +36,8 @@ def run(args: argparse.Namespace, say: Say) -> int:
                 "question": question, "answer": "".join(pieces).strip(), "memory": args.memory,
                 "prompt": model.prompt(turns), "prompt_tokens": model.count_tokens(turns),
                 "recollections": [
-                    {"episode": r.episode.id, "said": r.episode.said, "similarity": round(r.similarity, 3)} for r in found
+                    {"episode": r.episode.id, "said": r.episode.said, "similarity": round(r.similarity, 3)}
+                    for r in found
                 ],
                 "adapter": card.name if card and adapter_for(args.memory) else None,
             }

@@ -19,7 +19,9 @@ HELP = "Say anything. /sleep sleeps now, /quit ends; what you say is remembered.
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--memory", choices=ARMS, default="auto", help="what may be used to answer (auto)")
+    parser.add_argument(
+        "--memory", choices=ARMS, default="auto", help="what may be used to answer (auto)"
+    )
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
@@ -40,7 +42,11 @@ def run(args: argparse.Namespace, say: Say) -> int:
                 reply = []
                 try:
                     for event in talk.say(line, memory=args.memory):
-                        if isinstance(event, Recollected) and event.recollections and sys.stderr.isatty():
+                        if (
+                            isinstance(event, Recollected)
+                            and event.recollections
+                            and sys.stderr.isatty()
+                        ):
                             say.note(f"({len(event.recollections)} recollected)")
                         if isinstance(event, TextStreamed):
                             reply.append(event.text)

@@ -17,7 +17,9 @@ from tui.say import Say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--budget", type=float, default=8.0, metavar="MINUTES", help="for the night (8)")
+    parser.add_argument(
+        "--budget", type=float, default=8.0, metavar="MINUTES", help="for the night (8)"
+    )
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
@@ -39,7 +41,9 @@ def run(args: argparse.Namespace, say: Say) -> int:
         if report["outcome"] == Phase.ROLLED_BACK.value:
             say.document({"before": before, "night": report})
             return 4
-        say.line(f"\n4. The morning after: the buffer holds {len(root.store.ids())} episodes. By heart:\n")
+        say.line(
+            f"\n4. The morning after: the buffer holds {len(root.store.ids())} episodes. By heart:\n"
+        )
         after = ask_questions(root, say, questions, ["none", "weights"])
         _table(after, say)
         say.line()
@@ -47,7 +51,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
             say.line(f"     {a['question']}\n       → {a['answer']}")
         say.line(
             f"\nWhat now?  The home of this demo is {root.path}.\n"
-            f"  somnus --home {root.path} ask \"{questions[0].question}\" --memory weights\n"
+            f'  somnus --home {root.path} ask "{questions[0].question}" --memory weights\n'
             f"  somnus --home {root.path} nights show 1\n"
             "  make chat        to begin a memory of your own"
         )

@@ -70,12 +70,19 @@ def _checks(root: Root) -> list[tuple[str, bool, str]]:
         out.append((package, True, importlib.metadata.version(package)))
     checkpoint = known(root.config.model)
     if checkpoint is None:
-        out.append(("model", True, "not fetched yet; the first chat or `somnus model pull` does it"))
+        out.append(
+            ("model", True, "not fetched yet; the first chat or `somnus model pull` does it")
+        )
     else:
         folders = {checkpoint.base_path, checkpoint.path}
         whole = all(verify(f) for f in folders if (f / "complete.json").exists())
         out.append(
-            ("model", whole, f"{checkpoint.name} in {checkpoint.path}" + ("" if whole else " is damaged: remove it"))
+            (
+                "model",
+                whole,
+                f"{checkpoint.name} in {checkpoint.path}"
+                + ("" if whole else " is damaged: remove it"),
+            )
         )
     try:
         home = root.home
@@ -87,7 +94,13 @@ def _checks(root: Root) -> list[tuple[str, bool, str]]:
         out.append(("buffer", *_buffer(root)))
         unfinished = home.ledger.unfinished()
         if unfinished:
-            out.append(("night", True, f"night {unfinished.number} waits to be finished ({unfinished.phase})"))
+            out.append(
+                (
+                    "night",
+                    True,
+                    f"night {unfinished.number} waits to be finished ({unfinished.phase})",
+                )
+            )
     except SomnusError as error:
         fine = not (root.path / "ledger.db").exists()
         out.append(("home", fine, "nothing told yet" if fine else str(error)))
@@ -97,6 +110,10 @@ def _checks(root: Root) -> list[tuple[str, bool, str]]:
         out.append(("disk", free > 1000, f"{free} MB free"))
     tracing = os.environ.get("LANGSMITH_TRACING", "").lower() in ("1", "true")
     out.append(
-        ("tracing", not tracing, "LANGSMITH_TRACING is set: it would send your words away" if tracing else "off")
+        (
+            "tracing",
+            not tracing,
+            "LANGSMITH_TRACING is set: it would send your words away" if tracing else "off",
+        )
     )
     return out

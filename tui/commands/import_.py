@@ -10,7 +10,9 @@ from tui.say import Say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE.jsonl", help="what `memories export` wrote")
+    parser.add_argument(
+        "file", type=Path, metavar="FILE.jsonl", help="what `memories export` wrote"
+    )
 
 
 def run(args: argparse.Namespace, say: Say) -> int:

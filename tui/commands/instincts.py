@@ -13,8 +13,15 @@ from tui.say import Say
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["train", "eval"])
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where to write the adapter (the cache, for this base)")
-    parser.add_argument("--examples", type=int, metavar="N", help="exercises to train on, or to evaluate with")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where to write the adapter (the cache, for this base)",
+    )
+    parser.add_argument(
+        "--examples", type=int, metavar="N", help="exercises to train on, or to evaluate with"
+    )
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
@@ -24,20 +31,33 @@ def run(args: argparse.Namespace, say: Say) -> int:
         checkpoint = root.checkpoint
         where = checkpoint.base_path if args.action == "train" else checkpoint.path
         model = LocalModel.load(
-            where, name=checkpoint.name, has_instincts=True, device=root.config.device, dtype=root.config.dtype
+            where,
+            name=checkpoint.name,
+            has_instincts=True,
+            device=root.config.device,
+            dtype=root.config.dtype,
         )
         if args.action == "eval":
             from sleep.instincts.evaluate import evaluate
 
-            report = evaluate(model, count=args.examples or 240, seed=10_000 + root.config.seed, progress=say.progress)
+            report = evaluate(
+                model,
+                count=args.examples or 240,
+                seed=10_000 + root.config.seed,
+                progress=say.progress,
+            )
             for skill, row in report["skills"].items():
-                say.line(f"{skill:<8} {row['right']:>4}/{row['asked']:<4} {row['right'] / max(1, row['asked']):.0%}")
+                say.line(
+                    f"{skill:<8} {row['right']:>4}/{row['asked']:<4} {row['right'] / max(1, row['asked']):.0%}"
+                )
             say.document(report)
             return 0
         from sleep.instincts.train import InstinctsConfig, make
 
         folder = args.out or private_dir(cache_path() / "instincts") / checkpoint.base_hash[:16]
-        own = InstinctsConfig(seed=root.config.seed, **({"examples": args.examples} if args.examples else {}))
+        own = InstinctsConfig(
+            seed=root.config.seed, **({"examples": args.examples} if args.examples else {})
+        )
         with Stopper() as stop:
             card = make(model, checkpoint.base_hash, folder, own, stop=stop, progress=say.progress)
         if card is None:

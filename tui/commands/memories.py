@@ -12,11 +12,15 @@ from memory.paths import write_atomic
 from tui.commands.shared import opened
 from tui.say import Say
 
-NONE_YET = "No memories yet: they are made by the first night. What waits for it, `somnus status` tells."
+NONE_YET = (
+    "No memories yet: they are made by the first night. What waits for it, `somnus status` tells."
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", nargs="?", choices=["list", "search", "forget", "pin", "export"], default="list")
+    parser.add_argument(
+        "action", nargs="?", choices=["list", "search", "forget", "pin", "export"], default="list"
+    )
     parser.add_argument("what", nargs="*", metavar="TEXT|ID|FILE")
 
 
@@ -40,17 +44,24 @@ def run(args: argparse.Namespace, say: Say) -> int:
 
             every = ledger.memories()
             gone = [_known(every, word) for word in args.what]
-            store = root.store  # opened before anything is forgotten: it has to be made anew without it
+            store = (
+                root.store
+            )  # opened before anything is forgotten: it has to be made anew without it
             receipt = forget(ledger, [m.id for m in gone])
             store.rebuild(ledger.waiting())
             say.line(f"Forgotten: {len(receipt['memories'])}; gone from ledger, buffer and dreams.")
             if nights := receipt["nights"]:
+                first = nights[0]
                 say.line(
-                    f"The weights still know it from night {nights[0]}: `somnus nights rollback {nights[0]}` undoes that."
+                    f"The weights still know it from night {first}: `somnus nights rollback {first}` undoes that."
                 )
             say.document(receipt)
             return 0
-        found = ledger.search_memories(" ".join(args.what)) if args.action == "search" else ledger.memories()
+        found = (
+            ledger.search_memories(" ".join(args.what))
+            if args.action == "search"
+            else ledger.memories()
+        )
         if args.action == "export":
             path = Path(args.what[0])
             write_atomic(path.absolute(), dump_lines(document(m) for m in found).encode())
@@ -59,11 +70,17 @@ def run(args: argparse.Namespace, say: Say) -> int:
             return 0
         for m in found:
             where = f"night {m.night}" if m.night else m.state
-            say.line(f"{m.id:>5}  {where:<12} {m.at.astimezone():%Y-%m-%d}  {m.text}{'  *' * m.pinned}")
+            say.line(
+                f"{m.id:>5}  {where:<12} {m.at.astimezone():%Y-%m-%d}  {m.text}{'  *' * m.pinned}"
+            )
             if m.reason:
                 say.line(f"       {m.reason}")
         if not found:
-            say.line(NONE_YET if args.action == "list" else f"No memory has {' '.join(args.what)!r} in it.")
+            say.line(
+                NONE_YET
+                if args.action == "list"
+                else f"No memory has {' '.join(args.what)!r} in it."
+            )
         say.document({"memories": [document(m) for m in found]})
     return 0
 
@@ -79,5 +96,7 @@ def document(m: Memory) -> dict[str, object]:
 def _known(memories: list[Memory], word: str) -> Memory:
     found = [m for m in memories if str(m.id) == word]
     if not found:
-        raise UsageError(f"There is no memory {word!r}; `somnus memories` lists them with their numbers.")
+        raise UsageError(
+            f"There is no memory {word!r}; `somnus memories` lists them with their numbers."
+        )
     return found[0]

@@ -12,7 +12,9 @@ from tui.say import Say
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=["list", "pull", "use"], default="list")
-    parser.add_argument("name", nargs="?", metavar="NAME", help="hub id, checkpoint folder, .gguf file, or default")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="hub id, checkpoint folder, .gguf file, or default"
+    )
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
@@ -22,7 +24,11 @@ def run(args: argparse.Namespace, say: Say) -> int:
         with opened(args, say, read_only=True) as root:
             used = root.config.model or DEFAULT
         folder = cache_path() / "models"
-        cached = sorted(p.name for p in folder.iterdir() if (p / "complete.json").exists()) if folder.exists() else []
+        cached = (
+            sorted(p.name for p in folder.iterdir() if (p / "complete.json").exists())
+            if folder.exists()
+            else []
+        )
         say.line(f"in use   {used}")
         for name in cached:
             say.line(f"cached   {name}")
@@ -36,11 +42,20 @@ def run(args: argparse.Namespace, say: Say) -> int:
             from memory.config import save_setting
 
             home = root.home  # owned by nobody else while its settings change
-            save_setting(home.path, "model", None if args.name in ("default", DEFAULT) else args.name)
+            save_setting(
+                home.path, "model", None if args.name in ("default", DEFAULT) else args.name
+            )
         else:
             from agent.weights import fetch_embedder
 
             fetch_embedder(say.progress)
-    say.line(f"{checkpoint.name} is in {checkpoint.path}" + ("; it is used from now on." if args.action == "use" else "."))
-    say.document({"name": checkpoint.name, "path": str(checkpoint.path), "base_path": str(checkpoint.base_path)})
+    used = "; it is used from now on" if args.action == "use" else ""
+    say.line(f"{checkpoint.name} is in {checkpoint.path}{used}.")
+    say.document(
+        {
+            "name": checkpoint.name,
+            "path": str(checkpoint.path),
+            "base_path": str(checkpoint.base_path),
+        }
+    )
     return 0

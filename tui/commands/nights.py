@@ -16,7 +16,9 @@ NO_NIGHT = "No night yet; `somnus sleep` is the first."
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", nargs="?", choices=["list", "show", "rollback", "report"], default="list")
+    parser.add_argument(
+        "action", nargs="?", choices=["list", "show", "rollback", "report"], default="list"
+    )
     parser.add_argument("number", nargs="?", type=int, metavar="N")
     parser.add_argument("--dreams", action="store_true", help="with show: the dream diary")
     parser.add_argument("--html", type=Path, metavar="FILE", help="with report: where to write it")
@@ -37,7 +39,9 @@ def run(args: argparse.Namespace, say: Say) -> int:
             undone = roll_back(root.home, args.number)
             root.store.rebuild(ledger.waiting())
             count = len(ledger.waiting())
-            say.line(f"Undone: night {', '.join(map(str, undone))}. The buffer holds {count} episodes again.")
+            say.line(
+                f"Undone: night {', '.join(map(str, undone))}. The buffer holds {count} episodes again."
+            )
             say.document({"undone": undone, "buffer": {"episodes": count}})
             return 0
         if args.action == "list":
@@ -66,7 +70,9 @@ def run(args: argparse.Namespace, say: Say) -> int:
         say.line(_summary(night))
         for a in answers:
             mark = "✓" if a.right else "·"
-            say.line(f"  {mark} {a.question}\n      before: {a.control_answer}\n      after:  {a.answer}")
+            say.line(
+                f"  {mark} {a.question}\n      before: {a.control_answer}\n      after:  {a.answer}"
+            )
         for d in dreams:
             use = "used" if d.used else "exam" if d.held_out else "kept"
             say.line(f"  [{d.kind}, {use}, gap {d.gap:.2f}] {d.cue} → {d.reply}")
@@ -74,15 +80,21 @@ def run(args: argparse.Namespace, say: Say) -> int:
             {
                 **_document(night),
                 "answers": [
-                    {"question": a.question, "kind": a.kind, "before": a.control_answer, "after": a.answer, "right": a.right}
+                    {
+                        "question": a.question, "kind": a.kind, "before": a.control_answer, "after": a.answer,
+                        "right": a.right,
+                    }
                     for a in answers
                 ],
                 "dreams": [
-                    {"kind": d.kind, "cue": d.cue, "reply": d.reply, "gap": d.gap, "used": d.used, "held_out": d.held_out}
+                    {
+                        "kind": d.kind, "cue": d.cue, "reply": d.reply, "gap": d.gap, "used": d.used,
+                        "held_out": d.held_out,
+                    }
                     for d in dreams
                 ],
             }
-        )
+        )  # fmt: skip
     return 0
 
 
@@ -97,5 +109,11 @@ def _summary(night: Night) -> str:
     report = night.report or {}
     learned: Any = report.get("learned")
     kept: Any = report.get("kept_back")
-    counts = f", {len(learned)} learnt, {len(kept)} kept back" if learned is not None and kept is not None else ""
-    return f"Night {night.number}  {night.started.astimezone():%Y-%m-%d %H:%M}  {night.phase}{counts}"
+    counts = (
+        f", {len(learned)} learnt, {len(kept)} kept back"
+        if learned is not None and kept is not None
+        else ""
+    )
+    return (
+        f"Night {night.number}  {night.started.astimezone():%Y-%m-%d %H:%M}  {night.phase}{counts}"
+    )

@@ -18,7 +18,8 @@ def run(args: argparse.Namespace, say: Say) -> int:
     home = Root(options(args)).path
     places = {
         "home": home, "config": home / "config.toml", "ledger": home / "ledger.db", "buffer": home / "buffer",
-        "adapters": home / "adapters", "log": home / "somnus.log", "cache": cache_path(), "models": cache_path() / "models",
+        "adapters": home / "adapters", "log": home / "somnus.log", "cache": cache_path(),
+        "models": cache_path() / "models",
     }  # fmt: skip
     for name, path in places.items():
         say.line(f"{name:<9} {path}")

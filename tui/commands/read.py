@@ -24,7 +24,9 @@ def run(args: argparse.Namespace, say: Say) -> int:
     with opened(args, say) as root:
         told = root.home.ledger.append_all([(p, None, None, Origin.DOCUMENT) for p in passages])
         root.store.add(told)
-    say.line(f"{args.file.name}: {len(told)} passages are in the buffer, as what the document says.")
+    say.line(
+        f"{args.file.name}: {len(told)} passages are in the buffer, as what the document says."
+    )
     say.document({"passages": len(told), "episodes": [e.id for e in told]})
     return 0
 
@@ -44,7 +46,9 @@ def text_of(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text (byte {error.start}); text, Markdown and PDF can be read.") from None
+        raise InputError(
+            f"{path} is not UTF-8 text (byte {error.start}); text, Markdown and PDF are read."
+        ) from None
 
 
 def split(text: str) -> list[str]:

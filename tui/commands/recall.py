@@ -33,7 +33,9 @@ def run(args: argparse.Namespace, say: Say) -> int:
     return 0
 
 
-def ask_questions(root: Root, say: Say, questions: list[Question], arms: list[Any]) -> dict[str, Any]:
+def ask_questions(
+    root: Root, say: Say, questions: list[Question], arms: list[Any]
+) -> dict[str, Any]:
     """Ask them with progress; returns the document of `recall --json`."""
     from sleep.recall import ask_all, document
 
@@ -48,7 +50,9 @@ def ask_questions(root: Root, say: Say, questions: list[Question], arms: list[An
 
 def table(report: dict[str, Any], say: Say) -> None:
     """The arms side by side, told questions with their 95 % interval, never-told ones apart."""
-    say.line(f"{'arm':<8} {'right':>9} {'share':>6} {'95 % interval':>15} {'untold':>8} {'prompt tokens':>14}")
+    say.line(
+        f"{'arm':<8} {'right':>9} {'share':>6} {'95 % interval':>15} {'untold':>8} {'prompt tokens':>14}"
+    )
     for name, arm in report["arms"].items():
         low, high = arm["interval"]
         share = arm["right"] / arm["asked"] if arm["asked"] else 0.0

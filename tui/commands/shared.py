@@ -16,7 +16,12 @@ from tui.say import Say
 def options(args: argparse.Namespace) -> Options:
     """The global options as typed."""
     return Options(
-        home=args.home, model=args.model, device=args.device, dtype=args.dtype, seed=args.seed, student=args.student
+        home=args.home,
+        model=args.model,
+        device=args.device,
+        dtype=args.dtype,
+        seed=args.seed,
+        student=args.student,
     )
 
 
@@ -42,7 +47,9 @@ def words_or_stdin(words: list[str], what: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"The {what} on stdin is not UTF-8 text (byte {error.start}); nothing was logged.") from None
+        raise InputError(
+            f"The {what} on stdin is not UTF-8 text (byte {error.start}); nothing was logged."
+        ) from None
 
 
 def existing(path: Path) -> Path:

@@ -16,9 +16,15 @@ from tui.say import Say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--budget", type=float, metavar="MINUTES", help="the longest it may take (60)")
-    parser.add_argument("--dry-run", action="store_true", help="say what a night would do, and do nothing")
-    parser.add_argument("--if-due", action="store_true", help="only if a scheduled night was missed")
+    parser.add_argument(
+        "--budget", type=float, metavar="MINUTES", help="the longest it may take (60)"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what a night would do, and do nothing"
+    )
+    parser.add_argument(
+        "--if-due", action="store_true", help="only if a scheduled night was missed"
+    )
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
@@ -90,7 +96,9 @@ def show(event: NightEvent, say: Say) -> None:
     """One event as progress."""
     if isinstance(event, NightBegan):
         again = " goes on" if event.resumed else ""
-        say.note(f"Night {event.night}{again}: {event.episodes} episodes, at most {event.budget_minutes:g} minutes.")
+        say.note(
+            f"Night {event.night}{again}: {event.episodes} episodes, at most {event.budget_minutes:g} minutes."
+        )
     elif isinstance(event, PhaseBegan):
         say.progress(f"→ {event.phase}", None)
     elif isinstance(event, Progressed):
@@ -102,7 +110,9 @@ def show(event: NightEvent, say: Say) -> None:
 
 def _tell(report: dict[str, Any], say: Say) -> None:
     if report.get("alarm"):
-        say.line(f"The night was rolled back: {report['alarm']}. Nothing was lost; the buffer is as it was.")
+        say.line(
+            f"The night was rolled back: {report['alarm']}. Nothing was lost; the buffer is as it was."
+        )
         return
     exam = report["exam"]
     learned, kept = len(report["learned"]), len(report["kept_back"])

@@ -24,7 +24,10 @@ def run(args: argparse.Namespace, say: Say) -> int:
     say.line(f"model     {report['model']['name']}")
     say.line(f"adapter   {adapter['name'] if adapter else 'none yet'}")
     say.line(f"buffer    {report['buffer']['episodes']} episodes")
-    say.line(f"memories  {report['memories']['consolidated']} in the weights, {report['memories']['kept_back']} kept back")
+    memories = report["memories"]
+    say.line(
+        f"memories  {memories['consolidated']} in the weights, {memories['kept_back']} kept back"
+    )
     say.line(f"nights    {report['nights']}")
     say.line(f"next      {report['next_sleep']}   (pressure {report['pressure']:.0%})")
     say.document(report)
@@ -52,7 +55,11 @@ def document(root: Root) -> dict[str, Any]:
             raise
         waiting, nights, memories, adapter = [], [], [], None  # nothing has been told yet
     else:
-        waiting, nights, memories = home.ledger.waiting(), home.ledger.nights(), home.ledger.memories()
+        waiting, nights, memories = (
+            home.ledger.waiting(),
+            home.ledger.nights(),
+            home.ledger.memories(),
+        )
         card = home.adapters.current()
         adapter = {"name": card.name, "path": str(home.adapters.path(card.name))} if card else None
     return {

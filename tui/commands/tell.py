@@ -14,7 +14,9 @@ from tui.say import Say
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", nargs="*", metavar="TEXT", help="what you say")
-    parser.add_argument("--file", type=Path, metavar="CONVERSATION.jsonl", help='lines of {"role", "content", "at"}')
+    parser.add_argument(
+        "--file", type=Path, metavar="CONVERSATION.jsonl", help='lines of {"role", "content", "at"}'
+    )
 
 
 def run(args: argparse.Namespace, say: Say) -> int:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Footer, Header, Markdown, Static, TextArea
 
 from agent.events import ConversationEvent, Recollected, Replied, TextStreamed
+from tui.screens.base import SomnusScreen
 from tui.widgets.status_line import StatusLine
 
 EMPTY = """Three things to try:
@@ -47,7 +47,7 @@ class MessageBox(TextArea):
         self.insert("\n")
 
 
-class ChatScreen(Screen[None]):
+class ChatScreen(SomnusScreen):
     """Talk."""
 
     NAME = "chat"
@@ -68,9 +68,7 @@ class ChatScreen(Screen[None]):
 
     @on(MessageBox.Sent)
     async def send(self, sent: MessageBox.Sent) -> None:
-        app: Any = self.app
-        if not app.ready or app.bridge.busy:
-            self.notify("One moment: " + ("I'm still busy." if app.ready else "the model is still loading."))
+        if not self.free():
             self.query_one(MessageBox).text = sent.text
             return
         for empty in self.query("#empty"):
@@ -80,32 +78,37 @@ class ChatScreen(Screen[None]):
         await talk.mount(Static(Content(sent.text), classes="user"), reply)
         self._stream = Markdown.get_stream(reply)
         talk.anchor()
-        app.run_bridge("say", sent.text, "auto", app.session)
+        self.somnus.run_bridge("say", sent.text, "auto", self.somnus.session)
 
-    def talked(self, event: ConversationEvent) -> None:
+    async def talked(self, event: ConversationEvent) -> None:
         """An event of the reply."""
         if isinstance(event, Recollected):
             self._found = len(event.recollections)
         elif isinstance(event, TextStreamed):
-            self._write(event.text)
+            if self._stream is not None:
+                await self._stream.write(event.text)
         elif isinstance(event, Replied):
-            self._finish(event)
+            await self.end_reply()
+            await self._tell_source(event)
 
-    @work(group="stream")
-    async def _write(self, text: str) -> None:
-        if self._stream is not None:
-            await self._stream.write(text)
+    async def end_reply(self) -> None:
+        """The stream is over, whether the reply came to its end or not."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await stream.stop()
 
-    @work(group="finish")
-    async def _finish(self, event: Replied) -> None:
-        if self._stream is not None:
-            await self._stream.stop()
-        source = f"{self._found} recollected from the buffer" if self._found else "nothing looked up"
+    async def _tell_source(self, event: Replied) -> None:
+        looked_up = (
+            f"{self._found} recollected from the buffer" if self._found else "nothing looked up"
+        )
+        weights = (
+            f"weights of {self.somnus.bridge.adapter}"
+            if self.somnus.bridge.adapter
+            else "no night's weights yet"
+        )
         speed = event.reply_tokens / max(event.seconds, 1e-6)
-        line = f"{source} · {event.prompt_tokens} prompt tokens · {speed:.0f} tokens/s" + (" · stopped" * event.stopped)
+        line = (
+            f"{looked_up} · {weights} · {event.prompt_tokens} prompt tokens · {speed:.0f} tokens/s"
+        )
+        line += " · stopped" * event.stopped
         await self.query_one("#talk", VerticalScroll).mount(Static(Content(line), classes="source"))
-
-    def status(self, message: object) -> None:
-        """A message of the bridge, for the status line."""
-        if self.is_mounted:
-            self.query_one(StatusLine).show(message)

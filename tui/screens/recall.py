@@ -8,16 +8,16 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Button, DataTable, Footer, Header, Static
 
 from memory.questions import Question, wilson
+from tui.screens.base import SomnusScreen
 from tui.widgets.status_line import StatusLine
 
 WIDTH = 24
 
 
-class RecallScreen(Screen[None]):
+class RecallScreen(SomnusScreen):
     """Before and after."""
 
     NAME = "recall"
@@ -33,20 +33,27 @@ class RecallScreen(Screen[None]):
         yield Footer()
 
     def on_screen_resume(self) -> None:
+        super().on_screen_resume()
         self.exam()
 
     @on(Button.Pressed, "#exam")
     def exam(self) -> None:
         """What the ledger knows of the last exam."""
-        ledger = self.app.root.home.ledger  # type: ignore[attr-defined]
+        ledger = self.somnus.root.home.ledger
         nights = [n.number for n in ledger.nights() if n.report and "exam" in n.report]
-        answers = [a for a in ledger.answers(night=nights[-1]) if a.memory is not None] if nights else []
+        answers = (
+            [a for a in ledger.answers(night=nights[-1]) if a.memory is not None] if nights else []
+        )
         if not answers:
-            self.query_one("#bars", Static).update(Content("No night has been examined yet; press ctrl+s to sleep."))
+            self.query_one("#bars", Static).update(
+                Content("No night has been examined yet; press ctrl+s to sleep.")
+            )
             return
         before, after = sum(a.control_right for a in answers), sum(a.right for a in answers)
         bars = bar("before", before, len(answers)) + "\n" + bar("after", after, len(answers))
-        self.query_one("#bars", Static).update(Content(f"Night {nights[-1]}, from the weights alone\n{bars}"))
+        self.query_one("#bars", Static).update(
+            Content(f"Night {nights[-1]}, from the weights alone\n{bars}")
+        )
         self._fill(
             ["", "question", "before", "after"],
             [["✓" if a.right else "·", a.question, a.control_answer, a.answer] for a in answers],
@@ -61,18 +68,23 @@ class RecallScreen(Screen[None]):
         from agent.conversation import ARMS
         from memory.questions import read_questions
 
-        app: Any = self.app
-        if not app.ready or app.bridge.busy:
-            self.notify("I'm still busy; try again in a moment.")
+        if not self.free():
             return
-        questions: list[Question] = read_questions(Path(str(files("data").joinpath("demo", "questions.jsonl"))))
-        app.run_bridge("recall", questions, list(ARMS))
+        questions: list[Question] = read_questions(
+            Path(str(files("data").joinpath("demo", "questions.jsonl")))
+        )
+        self.somnus.run_bridge("recall", questions, list(ARMS))
 
     def answers(self, report: dict[str, Any]) -> None:
         """The document of a recall."""
-        bars = "\n".join(bar(name, arm["right"], arm["asked"]) for name, arm in report["arms"].items())
+        bars = "\n".join(
+            bar(name, arm["right"], arm["asked"]) for name, arm in report["arms"].items()
+        )
         self.query_one("#bars", Static).update(Content(bars))
-        rows = [["✓" if a["right"] else "·", a["question"], a["arm"], a["answer"]] for a in report["answers"]]
+        rows = [
+            ["✓" if a["right"] else "·", a["question"], a["arm"], a["answer"]]
+            for a in report["answers"]
+        ]
         self._fill(["", "question", "arm", "answer"], rows)
 
     def _fill(self, columns: list[str], rows: list[list[str]]) -> None:
@@ -80,11 +92,6 @@ class RecallScreen(Screen[None]):
         table.clear(columns=True)
         table.add_columns(*columns)
         table.add_rows([[Content(cell) for cell in row] for row in rows])
-
-    def status(self, message: object) -> None:
-        """A message of the bridge, for the status line."""
-        if self.is_mounted:
-            self.query_one(StatusLine).show(message)
 
 
 def bar(name: str, right: int, asked: int) -> str:

@@ -8,18 +8,27 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Button, Footer, Header, RichLog, Static
 
 from memory.episode import Phase
 from memory.errors import SomnusError
-from sleep.events import DreamDreamt, MemoryJudged, NightBegan, NightEnded, NightEvent, PhaseBegan, PhaseReached, Progressed
+from sleep.events import (
+    DreamDreamt,
+    MemoryJudged,
+    NightBegan,
+    NightEnded,
+    NightEvent,
+    PhaseBegan,
+    PhaseReached,
+    Progressed,
+)
+from tui.screens.base import SomnusScreen
 from tui.widgets.status_line import StatusLine
 
 STEPS = (Phase.REPLAYED, Phase.DREAMT, Phase.SEEDED, Phase.EXAMINED, Phase.COMMITTED, Phase.CLEARED)
 
 
-class SleepScreen(Screen[None]):
+class SleepScreen(SomnusScreen):
     """A night, live."""
 
     NAME = "sleep"
@@ -27,6 +36,10 @@ class SleepScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._marks: dict[Phase, str] = {}
+        self._events: list[
+            NightEvent
+        ] = []  # of the present night, for a screen that is opened in the middle of it
+        self._drawn = False
 
     def compose(self) -> ComposeResult:
         yield Header()
@@ -41,6 +54,7 @@ class SleepScreen(Screen[None]):
         yield Footer()
 
     def on_screen_resume(self) -> None:
+        super().on_screen_resume()
         self.plan()
         self._draw()
 
@@ -48,31 +62,41 @@ class SleepScreen(Screen[None]):
         """What a night would do now."""
         from sleep.prepare import plan
 
-        root = self.app.root  # type: ignore[attr-defined]
+        root = self.somnus.root
         try:
             report = plan(root.home, root.config, None)
         except SomnusError as error:
             text = str(error)
         else:
             minutes = report["estimated_seconds"] / 60
-            text = f"{report['episodes']} episodes wait; a night now takes about {minutes:.0f} minutes. Chat waits meanwhile."
+            count = report["episodes"]
+            text = f"{count} episodes wait; a night now takes about {minutes:.0f} minutes. Chat waits meanwhile."
         self.query_one("#plan", Static).update(Content(text))
 
     @on(Button.Pressed, "#begin")
     def begin(self) -> None:
-        app: Any = self.app
-        if not app.ready or app.bridge.busy:
-            self.notify("I'm still busy; try again in a moment.")
-            return
-        app.run_bridge("sleep")
+        if self.free():
+            self.somnus.run_bridge("sleep")
 
     @on(Button.Pressed, "#wake")
     def wake(self) -> None:
-        self.app.bridge.stop()  # type: ignore[attr-defined]
+        self.somnus.bridge.stop()
         self.notify("It stops at the next safe point; the next sleep goes on there.")
+
+    def on_mount(self) -> None:
+        self._drawn = True
+        for event in self._events:
+            self._show(event)
 
     def slept(self, event: NightEvent) -> None:
         """An event of the night."""
+        if isinstance(event, NightBegan):
+            self._events.clear()
+        self._events.append(event)
+        if self._drawn:
+            self._show(event)
+
+    def _show(self, event: NightEvent) -> None:
         log = self.query_one("#dreams", RichLog)
         if isinstance(event, NightBegan):
             self._marks = {}
@@ -98,11 +122,6 @@ class SleepScreen(Screen[None]):
     def _draw(self) -> None:
         lines = [f"{p.value:<10} {self._marks.get(p, '')}" for p in STEPS]
         self.query_one("#phases", Static).update(Content("\n".join(lines)))
-
-    def status(self, message: object) -> None:
-        """A message of the bridge, for the status line."""
-        if self.is_mounted:
-            self.query_one(StatusLine).show(message)
 
 
 def verdict(report: dict[str, Any]) -> str:

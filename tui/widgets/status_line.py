@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.bridge import Failed, Idle, Loaded, Loading
+from tui.bridge import Failed, Loaded, Loading
 
 
 class StatusLine(Static):
@@ -17,9 +17,6 @@ class StatusLine(Static):
             share = "" if message.share is None else f" {message.share:.0%}"
             self.update(Content(f"{message.what}{share} …"))
         elif isinstance(message, Loaded):
-            worn = message.adapter or "no night yet"
-            self.update(Content(f"{message.name} · {worn} · ready"))
+            self.update(Content(f"{message.name} · {message.adapter or 'no night yet'} · ready"))
         elif isinstance(message, Failed):
             self.update(Content(message.text))
-        elif isinstance(message, Idle):
-            self.update(Content("ready"))
