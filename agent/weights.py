@@ -11,18 +11,26 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
+from agent.cache import cached, stamp_of, verify
 from agent.wheels import EMBEDDER, LANGUAGE, Progress, fetch, sha256_of
 from memory.errors import WeightsError
-from memory.paths import cache_path, fsync_dir, private_dir, write_atomic
+from memory.paths import cache_path, private_dir
+
+__all__ = [
+    "DEFAULT",
+    "Checkpoint",
+    "fetch_embedder",
+    "known",
+    "resolve",
+    "verify",
+    "with_instincts",
+]
 
 DEFAULT = "smollm2-135m"
-STAMP = "complete.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +56,13 @@ def resolve(name: str | None = None, *, progress: Progress = _quiet) -> Checkpoi
     """
     models = private_dir(cache_path() / "models")
     if name in (None, "default", DEFAULT):
-        base = _cached(models / "smollm2-135m-instruct", lambda to: _default(to, progress))
+        base = cached(models / "smollm2-135m-instruct", lambda to: _default(to, progress))
         return with_instincts(DEFAULT, base, progress)
     assert name is not None
     local = Path(name).expanduser()
     if local.is_file() and local.suffix == ".gguf":
         digest = sha256_of(local)
-        base = _cached(models / f"gguf-{digest[:16]}", lambda to: _convert(local, to, progress))
+        base = cached(models / f"gguf-{digest[:16]}", lambda to: _convert(local, to, progress))
         return with_instincts(name, base, progress)
     if (local / "config.json").is_file():
         _has_template(local, name)
@@ -72,11 +80,11 @@ def known(name: str | None = None) -> Checkpoint | None:
     try:
         if name is None or name in ("default", DEFAULT):
             name, base = DEFAULT, models / "smollm2-135m-instruct"
-            if _stamp(base) is None:
+            if stamp_of(base) is None:
                 return None
         elif (local := Path(name).expanduser()).is_file() and local.suffix == ".gguf":
             base = models / f"gguf-{sha256_of(local)[:16]}"
-            if _stamp(base) is None:
+            if stamp_of(base) is None:
                 return None
         elif local.exists() or name.startswith((".", "/", "~")) or name.endswith(".gguf"):
             base = local.absolute()
@@ -91,7 +99,7 @@ def known(name: str | None = None) -> Checkpoint | None:
 
 def fetch_embedder(progress: Progress = _quiet) -> Path:
     """The folder of the embedding model."""
-    return _cached(
+    return cached(
         private_dir(cache_path() / "models") / "all-minilm-l6-v2",
         lambda to: _discard(fetch(EMBEDDER, to, progress)),
     )
@@ -101,86 +109,9 @@ def _discard(_: object) -> None:
     return None
 
 
-def verify(folder: Path) -> bool:
-    """Whether a cached folder's weights still have the hash they were stored with: slow, for `doctor`.
-
-    If not, it loses its stamp, so that the next start makes it again.
-    """
-    stamp = _stamp(folder)
-    if stamp is None:
-        return False
-    whole = sha256_of(folder / "model.safetensors") == stamp["sha256"]
-    if not whole:
-        (folder / STAMP).unlink(missing_ok=True)
-    return whole
-
-
-def _cached(folder: Path, make: Callable[[Path], None]) -> Path:
-    """The folder if it is whole, else made aside and renamed in. Of two processes the second waits for the first."""
-    if _stamp(folder) is not None:
-        return folder
-    from filelock import FileLock
-
-    with FileLock(private_dir(folder.parent) / f".{folder.name}.lock"):
-        return folder if _stamp(folder) is not None else _make(folder, make)
-
-
-def _make(folder: Path, make: Callable[[Path], None]) -> Path:
-    from safetensors import SafetensorError
-
-    for left in (
-        folder,
-        *folder.parent.glob(f".{folder.name}.work-*"),
-    ):  # damaged, or of a process that died
-        shutil.rmtree(left, ignore_errors=True)
-    try:
-        work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.work-"))
-    except OSError as error:
-        raise WeightsError(
-            f"Nothing can be written to {folder.parent} ({error.strerror}); make room there."
-        ) from error
-    try:
-        make(work)
-        sizes = {f.name: f.stat().st_size for f in work.iterdir() if f.is_file()}
-        stamp = {"sha256": sha256_of(work / "model.safetensors"), "sizes": sizes}
-        for file in work.iterdir():
-            if file.is_file():
-                with file.open("rb") as opened:
-                    os.fsync(opened.fileno())
-        write_atomic(
-            work / STAMP, json.dumps(stamp).encode()
-        )  # last: without it the rest doesn't count
-        work.replace(folder)
-        fsync_dir(folder.parent)
-    except SafetensorError as error:  # how a full disk looks from there
-        raise WeightsError(
-            f"The model can't be written to {folder.parent} ({error}); make room and try again."
-        ) from error
-    except OSError as error:
-        if isinstance(error, WeightsError):
-            raise
-        raise WeightsError(
-            f"The model can't be written to {folder.parent} ({error.strerror or error}); make room and try again."
-        ) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return folder
-
-
-def _stamp(folder: Path) -> dict[str, Any] | None:
-    """What was noted when the folder was made, if every file still has its size."""
-    try:
-        stamp: dict[str, Any] = json.loads((folder / STAMP).read_text())
-        whole = all((folder / n).stat().st_size == size for n, size in stamp["sizes"].items())
-        return stamp if whole and stamp["sha256"] else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
 def _default(to: Path, progress: Progress) -> None:
-    with tempfile.TemporaryDirectory(
-        dir=to, prefix=".gguf-"
-    ) as work:  # inside: swept up with it after a crash
+    # inside `to`: swept up with it after a crash
+    with tempfile.TemporaryDirectory(dir=to, prefix=".gguf-") as work:
         _convert(fetch(LANGUAGE, Path(work), progress), to, progress)
 
 
@@ -283,8 +214,8 @@ def with_instincts(name: str, base: Path, progress: Progress, *, make: bool = Tr
     digest = sha256_of(folder / "adapter_model.safetensors")
     merged = cache_path() / "models" / f"{base.name}+instincts-{digest[:12]}"
     if make:
-        _cached(merged, lambda to: _merge(base, folder, to, progress))
-    elif _stamp(merged) is None:
+        cached(merged, lambda to: _merge(base, folder, to, progress))
+    elif stamp_of(merged) is None:
         raise WeightsError(
             f"The instincts of {name} are not merged yet; `somnus model pull {name}` does it."
         )
@@ -307,7 +238,7 @@ def _instincts_for(base_hash: str) -> Path | None:
 
 def _hash_of_base(base: Path) -> str:
     """SHA-256 over the base's weight files; the cache's stamp knows it already."""
-    stamp = _stamp(base)
+    stamp = stamp_of(base)
     if stamp is not None:
         return str(stamp["sha256"])
     shards = sorted(base.glob("*.safetensors"))

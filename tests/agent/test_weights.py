@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tiny import make_checkpoint
 
-from agent import weights, wheels
+from agent import cache, weights, wheels
 from memory.errors import WeightsError
 from memory.paths import cache_path
 
@@ -100,11 +100,11 @@ def test_a_damaged_cache_is_made_again(tmp_path: Path) -> None:
         made.append(1)
         (to / "model.safetensors").write_bytes(b"abc")
 
-    folder = weights._cached(tmp_path / "m", make)
-    assert weights._cached(tmp_path / "m", make) == folder and len(made) == 1
-    assert weights.verify(folder)
+    folder = cache.cached(tmp_path / "m", make)
+    assert cache.cached(tmp_path / "m", make) == folder and len(made) == 1
+    assert cache.verify(folder)
     (folder / "model.safetensors").write_bytes(b"ab")
-    weights._cached(tmp_path / "m", make)
+    cache.cached(tmp_path / "m", make)
     assert len(made) == 2
 
 
@@ -185,15 +185,15 @@ def make_weights(to: Path) -> None:
 
 
 def test_a_hash_that_went_wrong_is_noticed_by_verify_and_made_again(tmp_path: Path) -> None:
-    folder = weights._cached(tmp_path / "m", make_weights)
+    folder = cache.cached(tmp_path / "m", make_weights)
     (folder / "model.safetensors").write_bytes(b"xyz")  # the same size
-    assert not weights.verify(folder)
-    assert weights.verify(weights._cached(tmp_path / "m", make_weights))
+    assert not cache.verify(folder)
+    assert cache.verify(cache.cached(tmp_path / "m", make_weights))
 
 
 def test_what_a_killed_process_left_is_swept_up(tmp_path: Path) -> None:
     (tmp_path / ".m.work-dead").mkdir()
-    weights._cached(tmp_path / "m", make_weights)
+    cache.cached(tmp_path / "m", make_weights)
     assert not list(tmp_path.glob(".m.work-*"))
 
 
@@ -209,9 +209,9 @@ def test_a_disk_that_fills_up_leaves_nothing_and_the_retry_is_clean(tmp_path: Pa
 
     for make in (full, full_in_rust):
         with pytest.raises(WeightsError, match="make room"):
-            weights._cached(tmp_path / "m", make)
+            cache.cached(tmp_path / "m", make)
         assert not (tmp_path / "m").exists() and not list(tmp_path.glob(".m.work-*"))
-    assert weights._cached(tmp_path / "m", make_weights).exists()
+    assert cache.cached(tmp_path / "m", make_weights).exists()
 
 
 def test_a_hub_model_that_is_not_here_is_not_known() -> None:
