@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 
-
 def next_sleep(sleep_at: str, now: datetime) -> datetime:
     """The next scheduled time after `now` (aware), in its zone."""
     today = _on(sleep_at, now)

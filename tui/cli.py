@@ -42,6 +42,11 @@ COMMANDS = {
     "backup": ("tui.commands.backup", "write the home into one file"),
     "restore": ("tui.commands.restore", "make a home from a backup"),
     "import": ("tui.commands.import_", "take memories from a file"),
+    "daemon": ("tui.commands.daemon", "sleep when it is due, without the app"),
+    "service": (
+        "tui.commands.service",
+        "install, uninstall or show the nightly sleep as a system service",
+    ),
     "demo": ("tui.commands.demo", "the whole idea in a few minutes"),
 }
 

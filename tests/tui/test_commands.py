@@ -405,6 +405,31 @@ def test_doctor_sees_a_buffer_that_lost_an_episode(somnus: Run, home_path: Path)
     assert "1 of 2" in checks["buffer"]["detail"]
 
 
+def test_the_daemon_sleeps_when_it_is_due_and_leaves_a_busy_home_alone(
+    somnus: Run, home_path: Path, tmp_path: Path
+) -> None:
+    assert somnus("daemon", "--once").out == ""  # nothing told yet
+    old = tmp_path / "old.jsonl"
+    old.write_text(json.dumps({"role": "user", "content": CAT, "at": "2020-01-01T00:00:00+00:00"}))
+    somnus("tell", "--file", str(old))
+    assert "moved into the weights" in somnus("daemon", "--once").out
+    with Home.open(home_path):
+        assert somnus("daemon", "--once").code == 0
+
+
+def test_a_service_is_written_and_removed(
+    somnus: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("PATH", str(tmp_path))  # no systemctl: nothing of this machine is touched
+    assert somnus("service", "status", "--json").document["installed"] is False
+    service, timer = map(Path, somnus("service", "install", "--json").document["files"])
+    assert "--if-due" in service.read_text() and str(tmp_path) in service.read_text()
+    assert "*-*-* 03:30:00" in timer.read_text() and "Persistent=true" in timer.read_text()
+    assert somnus("service", "uninstall", "--json").document["installed"] is False
+
+
 def test_a_document_is_read_as_passages_of_lower_trust(
     somnus: Run, ledger: Any, tmp_path: Path
 ) -> None:
