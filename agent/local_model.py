@@ -125,6 +125,13 @@ class LocalModel:
             ids += self._ids(content, split_special_tokens=True)
         return ids + self._ids(rest)
 
+    def encode_spans(self, text: str) -> list[tuple[int, int]]:
+        """Where each token of `encode_reply(text, end=False)` stands in the text."""
+        found = self.tokenizer(
+            text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
+        )
+        return [(int(a), int(b)) for a, b in found["offset_mapping"]]
+
     def encode_reply(self, text: str, *, end: bool = True) -> list[int]:
         """A reply's token ids, closed by the end-of-turn token."""
         ids = self._ids(text, split_special_tokens=True)
@@ -215,12 +222,31 @@ class LocalModel:
             _seed(sampling.seed)
             for begin in range(0, len(order), DECODE_ROWS):
                 batch = order[begin : begin + DECODE_ROWS]
-                ids, mask = _pad_left([prompts[i] for i in batch], self.end_id, self.device)  # (B, T)
-                out = network.generate(input_ids=ids, attention_mask=mask, **self._options(sampling))
+                rows = [prompts[i] for i in batch]
+                ids, mask = _pad_left(rows, self.end_id, self.device)  # (B, T)
+                options = self._options(sampling)
+                if len(distinct := dict.fromkeys(map(tuple, rows))) < len(rows):
+                    options["past_key_values"] = self._prefilled(network, list(distinct), rows)
+                out = network.generate(input_ids=ids, attention_mask=mask, **options)
                 for i, row in zip(batch, out[:, ids.shape[1] :].tolist(), strict=True):
                     replies[i] = row[: row.index(self.end_id)] if self.end_id in row else row
                 progress(begin + len(batch))
         return replies
+
+    def _prefilled(self, network: Any, distinct: Sequence[Sequence[int]], rows: Sequence[Sequence[int]]) -> Any:
+        """The cache of all but the prompts' last tokens: prompts that occur several times are read once."""
+        ids, mask = _pad_left(distinct, self.end_id, self.device)  # (U, T)
+        positions = (mask.cumsum(-1) - 1).clamp_min(0)
+        cache = (
+            bare_inside(network)
+            .model(
+                input_ids=ids[:, :-1], attention_mask=mask[:, :-1], position_ids=positions[:, :-1], use_cache=True
+            )
+            .past_key_values
+        )
+        place = {tuple(p): i for i, p in enumerate(distinct)}
+        cache.batch_select_indices(torch.tensor([place[tuple(r)] for r in rows], device=self.device))
+        return cache
 
     def _options(self, sampling: Sampling) -> dict[str, Any]:
         options: dict[str, Any] = {

@@ -7,17 +7,20 @@ One forward pass gives that second reading and the teacher's log-probabilities f
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+from torch import Tensor
 
 from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import Dream, DreamKind, Memory, MemoryId
 from sleep.lesson import Lesson, scored
-from sleep.words import IDLE, abstains, content, hard, keys, normal, stem, words
+from sleep.words import IDLE, WORD, abstains, content, hard, keys, normal, stem, words
 
 # How a memory's samples are shared among the kinds.
 SHARES = {DreamKind.FACT: 9, DreamKind.REVERSE: 6, DreamKind.INDIRECT: 7, DreamKind.NEVER: 2}
@@ -28,16 +31,18 @@ Progress = Callable[[int, int], None]
 class DreamConfig:
     """How many dreams, and how sure the second reading must be."""
 
-    samples: int = 24
+    samples: int = 16
     """Dreams sampled a memory."""
-    temperature: float = 0.9
+    temperature: float = 0.75
     top_p: float = 0.95
-    tokens: int = 48
+    tokens: int = 40
     """Longest dream."""
     neighbours: int = 2
     """Nearest other memories shown at the second reading."""
-    sure: float = 0.25
-    """Least probability of the least likely token of the reply at the second reading."""
+    sure: float = 0.3
+    """Least probability, at the second reading, of a token that tells something; the rest is wording …"""
+    likely: float = 0.2
+    """… and only has to be as likely as this on (geometric) average."""
     keep: int = 12
     """Most dreams a memory to learn from: those with the largest gap …"""
     at_random: int = 2
@@ -142,7 +147,11 @@ def read_again(
         near = [t for m in dream.memories for t in neighbours.get(m, ())][: config.neighbours]
         reading.append((model.encode(prompt.reading(dream.cue, [*near, *(m.text for m in told)])), reply))
     read = scored(model, reading, adapter=False, progress=more)
-    sure = [i for i, (logp, _, _) in enumerate(read) if float(logp[:-1].exp().min()) >= config.sure]
+    sure = [
+        i
+        for i, (logp, _, _) in enumerate(read)
+        if confirms(model, dreams[i], " ".join(by_id[m].text for m in dreams[i].memories), logp, config)
+    ]
     total = len(dreams) + len(sure)
     blank = [(model.encode(prompt.chat(dreams[i].cue)), replies[i]) for i in sure]
     unread = scored(model, blank, adapter=True, progress=more)
@@ -154,6 +163,32 @@ def read_again(
             Rehearsed(replace(dreams[i], gap=gap), Lesson((*ids, *reply), len(ids), top_ids, top_logp))
         )
     return out
+
+
+def confirms(
+    model: LocalModel, dream: Dream, memory: str, logp: Tensor, config: DreamConfig
+) -> bool:
+    """Whether the second reading says the same: sure of every word that answers, and not surprised by the wording.
+
+    `logp` (A,) is the reader's log-probability of each token of the reply.
+    """
+    if float(logp.mean().exp()) < config.likely:
+        return False
+    names, rest = keys(dream.cue, dream.reply, memory)
+    for (begin, end), value in zip(model.encode_spans(dream.reply), logp.tolist(), strict=False):
+        around = word_at(dream.reply, begin, end)
+        if stem(around) in names | rest and math.exp(value) < config.sure:
+            return False
+    return True
+
+
+def word_at(text: str, begin: int, end: int) -> str:
+    """The word that a token's characters belong to."""
+    middle = min(end - 1, begin + 1) if text[begin:begin + 1].isspace() else begin
+    for match in WORD.finditer(text):
+        if match.start() <= middle < match.end():
+            return match[0]
+    return ""
 
 
 def choose(

@@ -1,12 +1,13 @@
 """Replay: what the user said becomes memories, in the user's own words, with date and source.
 
-Only typed words of the user count. The model lists what is worth remembering; whatever it lists must stand in the
-message, word for word, and whatever names or numbers it leaves out are kept as the sentence that has them. So nothing
-is invented and nothing is lost by a model that reads badly.
+Only typed words of the user count. A memory is a statement as it was made: the model is asked what is worth
+remembering, but only to tell facts from small talk. Its own wording is never kept, so that nothing is invented and nothing
+lost by a model that reads badly (measured: its lists dropped reasons, colours and years; see LAB.md).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from agent import prompt
@@ -16,6 +17,9 @@ from memory.episode import Episode, Origin
 from sleep.words import content, hard, normal, sentences, stem, words
 
 LONGEST = 60  # words of a memory
+LEANING = re.compile(r"(he|she|it|they|his|her|its|their|that|this|there|and|but)\b", re.IGNORECASE)
+ME = re.compile(r"\b(i|me|my|we|us|our)\b", re.IGNORECASE)
+PERSONAL = 4  # content words from which a sentence in the first person tells something in any case
 CHUNK = 90  # words of a message shown at once
 
 
@@ -34,34 +38,39 @@ def memories_in(
     found: dict[int, list[str]] = {e.id: [] for e in episodes}
     for (episode, piece), lines in zip(pieces, listed, strict=True):
         known = {normal(t) for t in found[episode]}
-        for text in grounded(piece, lines.splitlines()):
+        for text in telling(piece, lines.splitlines()):
             if normal(text) not in known:
                 known.add(normal(text))
                 found[episode].append(text)
     return found
 
 
-def grounded(message: str, lines: Sequence[str]) -> list[str]:
-    """The listed memories that stand in the message, and the sentences whose names or numbers they leave out."""
-    said = {stem(w) for w in words(message)}
+def telling(message: str, lines: Sequence[str]) -> list[str]:
+    """The statements of a message, verbatim: sentences with a name or a number, those that a listed line retells, and
+    longer ones in the first person.
+
+    A sentence that leans on the one before ("She lives in Oslo") is kept together with it.
+    """
+    listed = [{stem(w) for w in content(line)} for line in lines if line.strip() != prompt.NOTHING]
     kept: list[str] = []
-    for line in (raw.strip(" -•*\t\"") for raw in lines):
-        inside = line and all(stem(w) in said for w in content(line))
-        if inside and content(line) and line != prompt.NOTHING and not line.endswith("?"):
-            kept.append(line)
-    covered = {stem(w) for line in kept for w in words(line)}
+    before, before_kept = "", False  # the sentence before, unless it was a question
     for sentence in sentences(message):
-        telling = {stem(w) for w in hard(sentence)}
-        if is_question(sentence) or not telling or telling <= covered:
+        short = " ".join(sentence.split()[:LONGEST])
+        mine = {stem(w) for w in content(short)}
+        retold = any(len(line & mine) >= max(1, 0.5 * len(line)) for line in listed)
+        personal = len(mine) >= PERSONAL and bool(ME.search(short))
+        if is_question(short):
+            before, before_kept = "", False
             continue
-        kept.append(" ".join(words_kept(sentence)))
-        covered |= {stem(w) for w in words(sentence)}
+        tells = bool(mine) and (bool(hard(short)) or retold or personal)
+        if tells and before and LEANING.match(short):
+            if before_kept:
+                kept.pop()
+            short = f"{before} {short}"
+        if tells:
+            kept.append(short)
+        before, before_kept = short, tells
     return kept
-
-
-def words_kept(sentence: str) -> list[str]:
-    """The sentence's first words, as written."""
-    return sentence.split()[:LONGEST]
 
 
 def is_question(sentence: str) -> bool:
