@@ -33,7 +33,9 @@ class MiniLm:
             # A megabyte of text would be tokenised whole only to be cut: its beginning is enough.
             some = [t[: LONGEST * 20] or " " for t in texts[begin : begin + ROWS]]
             with self._lock:
-                tokens = self._tokenizer(some, padding=True, truncation=True, max_length=LONGEST, return_tensors="pt")
+                tokens = self._tokenizer(
+                    some, padding=True, truncation=True, max_length=LONGEST, return_tensors="pt"
+                )
                 hidden = self._model(**tokens).last_hidden_state  # (B, T, D)
             mask = tokens["attention_mask"].unsqueeze(-1)  # (B, T, 1)
             mean = (hidden * mask).sum(1) / mask.sum(1)

@@ -14,14 +14,19 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    LogitsProcessor,
-    StoppingCriteria,
-    TextIteratorStreamer,
-)
+from transformers import AutoModelForCausalLM, AutoTokenizer, TextIteratorStreamer
 
+from agent.decoding import (
+    Cancelled,
+    Nucleus,
+    bare,
+    bare_inside,
+    pad_left,
+    pick_device,
+    pick_dtype,
+    seed_torch,
+    until_stop,
+)
 from agent.model import Sampling
 from agent.prompt import PERSONA
 from memory.episode import Turn
@@ -34,7 +39,9 @@ DECODE_ROWS = 48
 class LocalModel:
     """A `LanguageModel` over transformers. `network` is the bare model or a PeftModel around it."""
 
-    def __init__(self, network: Any, tokenizer: Any, *, name: str, has_instincts: bool = False) -> None:
+    def __init__(
+        self, network: Any, tokenizer: Any, *, name: str, has_instincts: bool = False
+    ) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self.name = name
@@ -66,10 +73,12 @@ class LocalModel:
                 path, dtype=pick_dtype(dtype, where), attn_implementation="sdpa"
             )
         except (OSError, ValueError, KeyError) as error:
-            raise WeightsError(f"The model at {path} can't be loaded ({error}); pull it again.") from error
+            raise WeightsError(
+                f"The model at {path} can't be loaded ({error}); pull it again."
+            ) from error
         if not tokenizer.chat_template:
             raise WeightsError(
-                f"The model {name} has no chat template, so it can't hold a conversation; use an instruct or chat model."
+                f"The model {name} has no chat template, so it can't hold a conversation; use a chat model."
             )
         network.to(where).eval().requires_grad_(False)
         model = cls(network, tokenizer, name=name, has_instincts=has_instincts)
@@ -84,7 +93,9 @@ class LocalModel:
         with self.lock:
             self.network = bare(self.network)
             if adapter is not None:
-                self.network = PeftModel.from_pretrained(self.network, adapter, low_cpu_mem_usage=False)
+                self.network = PeftModel.from_pretrained(
+                    self.network, adapter, low_cpu_mem_usage=False
+                )
                 self.network.eval().requires_grad_(False)
 
     @contextmanager
@@ -99,7 +110,8 @@ class LocalModel:
 
     @property
     def device(self) -> torch.device:
-        return next(self.network.parameters()).device
+        where: torch.device = next(self.network.parameters()).device
+        return where
 
     @property
     def context_tokens(self) -> int:
@@ -152,7 +164,9 @@ class LocalModel:
         messages = [{"role": r, "content": c} for r, c in zip(roles, contents, strict=True)]
         if self._persona_is_system:
             messages.insert(0, {"role": "system", "content": PERSONA})
-        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        text = self.tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True
+        )
         return str(text)
 
     # --------------------------------------------------------------- decoding
@@ -175,12 +189,12 @@ class LocalModel:
         def work() -> None:
             try:
                 with self.worn(adapter) as network, torch.inference_mode():
-                    _seed(sampling.seed)
+                    seed_torch(sampling.seed)
                     network.generate(
                         input_ids=ids,
                         attention_mask=torch.ones_like(ids),
                         streamer=streamer,
-                        stopping_criteria=[_Cancelled(cancelled)],
+                        stopping_criteria=[Cancelled(cancelled)],
                         **self._options(sampling),
                     )
             except Exception as error:  # noqa: BLE001  # handed to the reading thread below
@@ -190,7 +204,7 @@ class LocalModel:
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
-        yield from _until_stop(streamer, sampling.stop)
+        yield from until_stop(streamer, sampling.stop)
         thread.join()
         if failure:
             raise failure[0]
@@ -205,7 +219,7 @@ class LocalModel:
     def text(self, row: Sequence[int], stop: Sequence[str] = ()) -> str:
         """A decoded row as text, cut at the first stop string."""
         text = str(self.tokenizer.decode(row, skip_special_tokens=True))
-        return "".join(_until_stop(iter([text]), stop)).strip()
+        return "".join(until_stop(iter([text]), stop)).strip()
 
     def decode(
         self,
@@ -219,11 +233,11 @@ class LocalModel:
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
         replies: list[list[int]] = [[] for _ in prompts]
         with self.worn(adapter) as network, torch.inference_mode():
-            _seed(sampling.seed)
+            seed_torch(sampling.seed)
             for begin in range(0, len(order), DECODE_ROWS):
                 batch = order[begin : begin + DECODE_ROWS]
                 rows = [prompts[i] for i in batch]
-                ids, mask = _pad_left(rows, self.end_id, self.device)  # (B, T)
+                ids, mask = pad_left(rows, self.end_id, self.device)  # (B, T)
                 options = self._options(sampling)
                 if len(distinct := dict.fromkeys(map(tuple, rows))) < len(rows):
                     options["past_key_values"] = self._prefilled(network, list(distinct), rows)
@@ -233,19 +247,26 @@ class LocalModel:
                 progress(begin + len(batch))
         return replies
 
-    def _prefilled(self, network: Any, distinct: Sequence[Sequence[int]], rows: Sequence[Sequence[int]]) -> Any:
+    def _prefilled(
+        self, network: Any, distinct: Sequence[Sequence[int]], rows: Sequence[Sequence[int]]
+    ) -> Any:
         """The cache of all but the prompts' last tokens: prompts that occur several times are read once."""
-        ids, mask = _pad_left(distinct, self.end_id, self.device)  # (U, T)
+        ids, mask = pad_left(distinct, self.end_id, self.device)  # (U, T)
         positions = (mask.cumsum(-1) - 1).clamp_min(0)
         cache = (
             bare_inside(network)
             .model(
-                input_ids=ids[:, :-1], attention_mask=mask[:, :-1], position_ids=positions[:, :-1], use_cache=True
+                input_ids=ids[:, :-1],
+                attention_mask=mask[:, :-1],
+                position_ids=positions[:, :-1],
+                use_cache=True,
             )
             .past_key_values
         )
         place = {tuple(p): i for i, p in enumerate(distinct)}
-        cache.batch_select_indices(torch.tensor([place[tuple(r)] for r in rows], device=self.device))
+        cache.batch_select_indices(
+            torch.tensor([place[tuple(r)] for r in rows], device=self.device)
+        )
         return cache
 
     def _options(self, sampling: Sampling) -> dict[str, Any]:
@@ -256,7 +277,7 @@ class LocalModel:
             "eos_token_id": self.end_id,
         }
         if sampling.temperature > 0:
-            nucleus = [_Nucleus(sampling.temperature, sampling.top_p)]
+            nucleus = [Nucleus(sampling.temperature, sampling.top_p)]
             options |= {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "logits_processor": nucleus}
         return options
 
@@ -265,62 +286,15 @@ class LocalModel:
     def hidden(self, network: Any, ids: Tensor, mask: Tensor) -> Tensor:
         """Last hidden states (B, T, D), adapters included, without logits."""
         inner = bare_inside(network)
-        return inner.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+        out: Tensor = inner.model(
+            input_ids=ids, attention_mask=mask, use_cache=False
+        ).last_hidden_state
+        return out
 
     def logits(self, network: Any, hidden: Tensor) -> Tensor:
         """Logits (N, V) in float32 for chosen hidden states (N, D)."""
-        return bare_inside(network).lm_head(hidden).float()
-
-
-def pick_device(wish: str) -> torch.device:
-    """The device asked for, or the best there is."""
-    if wish != "auto":
-        return torch.device(wish)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def pick_dtype(wish: str, device: torch.device) -> torch.dtype:
-    """float32 on CPU and Apple (measured faster there without AMX), bfloat16 on CUDA, unless asked otherwise."""
-    names = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    return names.get(wish, torch.bfloat16 if device.type == "cuda" else torch.float32)
-
-
-def bare(network: Any) -> Any:
-    """The transformers model with every adapter layer removed."""
-    from peft import PeftModel
-
-    return network.unload() if isinstance(network, PeftModel) else network
-
-
-def bare_inside(network: Any) -> Any:
-    """The transformers model inside a PeftModel, adapter layers still in place."""
-    from peft import PeftModel
-
-    return network.get_base_model() if isinstance(network, PeftModel) else network
-
-
-class _Nucleus(LogitsProcessor):
-    """Temperature and top-p among the 128 likeliest tokens: sorting a whole vocabulary costs more than the network."""
-
-    def __init__(self, temperature: float, top_p: float) -> None:
-        self.temperature, self.top_p = temperature, top_p
-
-    def __call__(self, input_ids: Any, scores: Any) -> Any:
-        top = (scores / self.temperature).topk(min(128, scores.shape[-1]))  # (B, K), falling
-        p = top.values.softmax(-1)
-        outside = p.cumsum(-1) - p > self.top_p
-        kept = top.values.masked_fill(outside, -torch.inf)
-        return torch.full_like(scores, -torch.inf).scatter(1, top.indices, kept)
-
-
-class _Cancelled(StoppingCriteria):
-    def __init__(self, cancelled: Callable[[], bool]) -> None:
-        self.cancelled = cancelled
-
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        return torch.full((input_ids.shape[0],), self.cancelled(), device=input_ids.device)
+        out: Tensor = bare_inside(network).lm_head(hidden).float()
+        return out
 
 
 def _takes_system(tokenizer: Any) -> bool:
@@ -332,32 +306,3 @@ def _takes_system(tokenizer: Any) -> bool:
     except Exception:  # noqa: BLE001  # jinja2's TemplateError, or whatever a template raises
         return False
     return True
-
-
-def _until_stop(pieces: Iterator[str], stop: Sequence[str]) -> Iterator[str]:
-    """Pass pieces on until a stop string appears; hold back what could be the beginning of one."""
-    held, longest = "", max(map(len, stop), default=0)
-    for piece in pieces:
-        held += piece
-        found = [held.find(s) for s in stop if s in held]
-        if found:
-            yield held[: min(found)]
-            return
-        ready = len(held) - (longest - 1 if longest else 0)
-        if ready > 0:
-            yield held[:ready]
-            held = held[ready:]
-    if held:
-        yield held
-
-
-def _pad_left(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    width = max(map(len, rows))
-    ids = torch.tensor([[pad] * (width - len(r)) + list(r) for r in rows], device=device)
-    mask = torch.tensor([[0] * (width - len(r)) + [1] * len(r) for r in rows], device=device)
-    return ids, mask
-
-
-def _seed(seed: int | None) -> None:
-    if seed is not None:
-        torch.manual_seed(seed)

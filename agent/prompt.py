@@ -49,7 +49,9 @@ def dreaming(statements: Sequence[str], kind: DreamKind) -> list[Turn]:
 
 def extracting(message: str) -> list[Turn]:
     """Asks for the atomic memories in a message: one a line, in the user's words, or "Nothing."."""
-    return chat(f"I said:\n{quoted([message])}\n\nList what is worth remembering, one a line, in my words.")
+    return chat(
+        f"I said:\n{quoted([message])}\n\nList what is worth remembering, one a line, in my words."
+    )
 
 
 def fit(

@@ -27,7 +27,11 @@ class BufferRetriever(BaseRetriever):
             Document(
                 page_content=r.episode.said,
                 id=str(r.episode.id),
-                metadata={"at": r.episode.at.isoformat(), "similarity": r.similarity, "origin": r.episode.origin.value},
+                metadata={
+                    "at": r.episode.at.isoformat(),
+                    "similarity": r.similarity,
+                    "origin": r.episode.origin.value,
+                },
             )
             for r in found
         ]

@@ -77,9 +77,13 @@ def supersede(
         parsed = parse(model.text(row))
         if parsed and is_true_to(old.text, kind, *parsed):
             cues.setdefault(old.id, {})[parsed[0]] = parsed[1]
-    trials = [(old, new, cue, reply) for old, new in pairs for cue, reply in cues.get(old.id, {}).items()]
+    trials = [
+        (old, new, cue, reply) for old, new in pairs for cue, reply in cues.get(old.id, {}).items()
+    ]
     answers = model.answer(
-        [prompt.reading(cue, [old.text, new.text]) for old, new, cue, _ in trials], Sampling(max_tokens=32), adapter=False
+        [prompt.reading(cue, [old.text, new.text]) for old, new, cue, _ in trials],
+        Sampling(max_tokens=32),
+        adapter=False,
     )
     changed: dict[tuple[MemoryId, MemoryId], list[bool]] = {}
     for (old, new, cue, reply), answer in zip(trials, answers, strict=True):
@@ -89,9 +93,10 @@ def supersede(
     found = [pair for pair, votes in changed.items() if sum(votes) > len(votes) / 2]
     for old_id, new_id in found:
         ledger.set_memory(
-            old_id, state=MemoryState.SUPERSEDED, superseded_by=new_id, reason="a newer statement took its place"
+            old_id,
+            state=MemoryState.SUPERSEDED,
+            superseded_by=new_id,
+            reason="a newer statement took its place",
         )
     progress(len(pairs), len(pairs))
     return found
-
-

@@ -105,7 +105,7 @@ def parse(text: str) -> tuple[str, str] | None:
 
 
 def is_true_to(memory: str, kind: DreamKind, cue: str, reply: str) -> bool:
-    """The cheap half of the filter: names and numbers are the memory's, and the reply answers or abstains as it should."""
+    """The cheap half of the filter: names and numbers are the memory's; the reply answers, or abstains, as wished."""
     if abstains(reply) != (kind is DreamKind.NEVER):
         return False
     said = {stem(w) for w in words(memory)}
@@ -145,12 +145,16 @@ def read_again(
     for dream, reply in zip(dreams, replies, strict=True):
         told = sorted((by_id[m] for m in dream.memories), key=lambda m: (m.at, m.id))
         near = [t for m in dream.memories for t in neighbours.get(m, ())][: config.neighbours]
-        reading.append((model.encode(prompt.reading(dream.cue, [*near, *(m.text for m in told)])), reply))
+        reading.append(
+            (model.encode(prompt.reading(dream.cue, [*near, *(m.text for m in told)])), reply)
+        )
     read = scored(model, reading, adapter=False, progress=more)
     sure = [
         i
         for i, (logp, _, _) in enumerate(read)
-        if confirms(model, dreams[i], " ".join(by_id[m].text for m in dreams[i].memories), logp, config)
+        if confirms(
+            model, dreams[i], " ".join(by_id[m].text for m in dreams[i].memories), logp, config
+        )
     ]
     total = len(dreams) + len(sure)
     blank = [(model.encode(prompt.chat(dreams[i].cue)), replies[i]) for i in sure]
@@ -160,7 +164,9 @@ def read_again(
         logp, top_ids, top_logp = read[i]
         gap = float((logp - own).mean())
         out.append(
-            Rehearsed(replace(dreams[i], gap=gap), Lesson((*ids, *reply), len(ids), top_ids, top_logp))
+            Rehearsed(
+                replace(dreams[i], gap=gap), Lesson((*ids, *reply), len(ids), top_ids, top_logp)
+            )
         )
     return out
 
@@ -184,7 +190,7 @@ def confirms(
 
 def word_at(text: str, begin: int, end: int) -> str:
     """The word that a token's characters belong to."""
-    middle = min(end - 1, begin + 1) if text[begin:begin + 1].isspace() else begin
+    middle = min(end - 1, begin + 1) if text[begin : begin + 1].isspace() else begin
     for match in WORD.finditer(text):
         if match.start() <= middle < match.end():
             return match[0]
@@ -209,7 +215,10 @@ def choose(
         held = _held_out(told, exam, draw)
         rest = [r for r in told if not any(r is h or alike(r.dream.cue, h.dream.cue) for h in held)]
         rest.sort(key=lambda r: -r.dream.gap)
-        best, others = rest[: config.keep - config.at_random], rest[config.keep - config.at_random :]
+        best, others = (
+            rest[: config.keep - config.at_random],
+            rest[config.keep - config.at_random :],
+        )
         best += draw.sample(others, min(len(others), config.at_random))
         best += draw.sample(never, min(len(never), 2))
         out += [replace(r, dream=replace(r.dream, used=True)) for r in best]
@@ -245,10 +254,15 @@ def lessons(rehearsed: Sequence[Rehearsed]) -> list[Lesson]:
     return [r.lesson for r in rehearsed if r.dream.used]
 
 
-def recall(model: LocalModel, kept: Sequence[Dream], memories: Mapping[MemoryId, Memory]) -> list[Rehearsed]:
+def recall(
+    model: LocalModel, kept: Sequence[Dream], memories: Mapping[MemoryId, Memory]
+) -> list[Rehearsed]:
     """Dreams of the ledger with the teacher's log-probabilities computed again, memory in view."""
     pairs = [
-        (model.encode(prompt.reading(d.cue, [memories[m].text for m in d.memories])), model.encode_reply(d.reply))
+        (
+            model.encode(prompt.reading(d.cue, [memories[m].text for m in d.memories])),
+            model.encode_reply(d.reply),
+        )
         for d in kept
     ]
     return _taught(model, kept, pairs)
@@ -264,7 +278,9 @@ def _taught(
     model: LocalModel, kept: Sequence[Dream], pairs: Sequence[tuple[list[int], list[int]]]
 ) -> list[Rehearsed]:
     out = []
-    for d, (_, reply), (_, ids, logp) in zip(kept, pairs, scored(model, pairs, adapter=False), strict=True):
+    for d, (_, reply), (_, ids, logp) in zip(
+        kept, pairs, scored(model, pairs, adapter=False), strict=True
+    ):
         blank = model.encode(prompt.chat(d.cue))
         out.append(Rehearsed(d, Lesson((*blank, *reply), len(blank), ids, logp)))
     return out

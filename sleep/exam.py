@@ -71,7 +71,9 @@ def ask(
                 answer=answer,
                 right=abstains(answer) if never else agrees(answer, dream.cue, dream.reply, text),
                 control_answer=control,
-                control_right=abstains(control) if never else agrees(control, dream.cue, dream.reply, text),
+                control_right=abstains(control)
+                if never
+                else agrees(control, dream.cue, dream.reply, text),
             )
         )
     return out
@@ -118,5 +120,7 @@ def drift(model: LocalModel, ledger: Any, texts: Sequence[Lesson], base_hash: st
         before = str(perplexity(model, probe, adapter=False))
         ledger.set_meta(key, before)
     return Drift(
-        perplexity_before=float(before), perplexity_after=perplexity(model, probe), kl=kl_to_base(model, texts)
+        perplexity_before=float(before),
+        perplexity_after=perplexity(model, probe),
+        kl=kl_to_base(model, texts),
     )

@@ -1,7 +1,7 @@
 """Learning to imitate: reinforcement learning on the student's own completions of its teacher's dreams.
 
-After distillation the student has the knowledge but has not learnt to use it (Sleep, arXiv 2606.03979, stage 1). For each
-dream the teacher's reply is cut at a random prefix; the student completes it several times; a completion earns
+After distillation the student has the knowledge but has not learnt to use it (Sleep, arXiv 2606.03979, stage 1). For
+each dream the teacher's reply is cut at a random prefix; the student completes it several times; a completion earns
     r = γ · r_sem + (1 − γ) · (1 − edit distance / longer length),
 r_sem being 1 when it says what the dream says (`words.agrees`, deterministic). Advantages are normalised within the
 group, and the divergence from the teacher anchors the step. Reverse-mode through sampling is never needed.
@@ -48,10 +48,8 @@ class ImitationConfig:
 def reward(completion: str, dream: Rehearsed, memory: str, gamma: float) -> float:
     """γ · same meaning + (1 − γ) · similarity of wording, in [0, 1]."""
     wanted = dream.dream.reply
-    if abstains(wanted):
-        same = abstains(completion)
-    else:
-        same = agrees(completion, dream.dream.cue, wanted, memory)
+    asked = dream.dream.cue
+    same = abstains(completion) if abstains(wanted) else agrees(completion, asked, wanted, memory)
     wording = difflib.SequenceMatcher(None, completion, wanted, autojunk=False).ratio()
     return gamma * same + (1.0 - gamma) * wording
 
@@ -76,9 +74,17 @@ def imitate(
             return
         # 1. cut each dream at a random prefix and let the student go on
         chosen = draw.sample(used, min(config.dreams, len(used)))
-        cuts = [draw.randint(r.lesson.start, max(r.lesson.start, len(r.lesson.ids) - 3)) for r in chosen]
-        prompts = [list(r.lesson.ids[:c]) for r, c in zip(chosen, cuts, strict=True) for _ in range(config.group)]
-        sampling = Sampling(max_tokens=24, temperature=config.temperature, seed=seed * 1000 + number)
+        cuts = [
+            draw.randint(r.lesson.start, max(r.lesson.start, len(r.lesson.ids) - 3)) for r in chosen
+        ]
+        prompts = [
+            list(r.lesson.ids[:c])
+            for r, c in zip(chosen, cuts, strict=True)
+            for _ in range(config.group)
+        ]
+        sampling = Sampling(
+            max_tokens=24, temperature=config.temperature, seed=seed * 1000 + number
+        )
         rows = model.decode(prompts, sampling)
         # 2. reward, normalised within each dream's group
         rewards = torch.tensor(

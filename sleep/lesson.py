@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+
+T = TypeVar("T")
 
 TOP_K = 20
 ROWS = 16  # rows scored together
@@ -18,7 +20,7 @@ ROWS = 16  # rows scored together
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lesson:
-    """`ids` is prompt + answer; the answer begins at `start`. What the teacher thinks of each answer token is in the tops."""
+    """`ids` is prompt + answer, which begins at `start`; the tops are what the teacher thinks of each answer token."""
 
     ids: tuple[int, ...]
     start: int
@@ -54,7 +56,9 @@ def batch(items: Sequence[tuple[Sequence[int], int]], pad: int, device: Any) -> 
     width = max(len(ids) for ids, _ in items)
     ids = torch.tensor([list(i) + [pad] * (width - len(i)) for i, _ in items], device=device)
     mask = torch.tensor([[1] * len(i) + [0] * (width - len(i)) for i, _ in items], device=device)
-    rows = torch.tensor([r for r, (i, s) in enumerate(items) for _ in range(s, len(i))], device=device)
+    rows = torch.tensor(
+        [r for r, (i, s) in enumerate(items) for _ in range(s, len(i))], device=device
+    )
     cols = torch.tensor([c - 1 for i, s in items for c in range(s, len(i))], device=device)
     return Batch(ids, mask, rows, cols, ids[rows, cols + 1], tuple(len(i) - s for i, s in items))
 
@@ -93,7 +97,7 @@ def scored(
     return [o for o in out if o is not None]
 
 
-def chunks(order: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+def chunks(order: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Consecutive slices of at most `size`."""
     for begin in range(0, len(order), size):
         yield order[begin : begin + size]

@@ -1,4 +1,4 @@
-"""Making, growing and saving plain LoRA adapters. No DoRA, no bias, no rsLoRA: what vLLM, llama.cpp and Ollama all take."""
+"""Making, growing and saving plain LoRA adapters: no DoRA, bias or rsLoRA, so that others take them too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from agent.local_model import LocalModel, bare
+from agent.decoding import bare
+from agent.local_model import LocalModel
 
 ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 MLP = ("gate_proj", "up_proj", "down_proj")

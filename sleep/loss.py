@@ -18,7 +18,12 @@ def with_tail(logp: Tensor) -> Tensor:
 
 
 def divergence(
-    top_logp: Tensor, student_logp: Tensor, top_ids: Tensor, *, beta: float = 0.0, clip: float = 10.0
+    top_logp: Tensor,
+    student_logp: Tensor,
+    top_ids: Tensor,
+    *,
+    beta: float = 0.0,
+    clip: float = 10.0,
 ) -> Tensor:
     """Per-token divergence (N,) in nats, clipped at `clip` so that style tokens can't dominate.
 

@@ -38,7 +38,9 @@ def narrated(
         check()
         spent = time.monotonic() - began
         left = spent / done * (total - done) if done else None
-        queue.put(Progressed(night=night, phase=phase, done=done, total=total, left=left, note=note))
+        queue.put(
+            Progressed(night=night, phase=phase, done=done, total=total, left=left, note=note)
+        )
 
     def run() -> None:
         try:

@@ -26,7 +26,10 @@ from sleep.room import Room
 STEPS: tuple[tuple[Phase, Callable[[Room], Iterator[NightEvent]]], ...] = (
     (Phase.REPLAYED, phases.replay),  # what the user said becomes memories
     (Phase.DREAMT, phases.dream),  # memories become questions and answers
-    (Phase.SEEDED, phases.seed),  # a larger self learns them from the smaller one that can look them up
+    (
+        Phase.SEEDED,
+        phases.seed,
+    ),  # a larger self learns them from the smaller one that can look them up
     (Phase.EXAMINED, phases.examine),  # closed book, with questions it has never seen
     (Phase.COMMITTED, phases.commit),  # the new adapter gets its name
     (Phase.CLEARED, phases.clear),  # it is worn; only now does the buffer forget what was proved
@@ -47,8 +50,9 @@ def sleep(
 ) -> Iterator[NightEvent]:
     """Sleep once: a new night, or the one that was interrupted.
 
-    Yields events, the last of them `NightEnded`. Raises NothingToLearn when there is no memory to learn, UsageError for a
-    budget too small for one memory, and Interrupted at a safe point after `stop()`; the ledger then knows where to go on.
+    Yields events, the last of them `NightEnded`. Raises NothingToLearn when there is no memory to learn,
+    UsageError for a budget too small for one memory, and Interrupted at a safe point after `stop()`; the ledger
+    then knows where to go on.
     """
     if dry_run:
         yield NightEnded(night=0, outcome="dry_run", report=plan(home, config, budget_minutes))
@@ -64,7 +68,10 @@ def _steps(room: Room, resumed: bool) -> Iterator[NightEvent]:
     number, order = room.number, list(Phase)
     seconds: dict[str, float] = room.report.setdefault("seconds", {})
     yield NightBegan(
-        night=number, episodes=len(room.episodes), budget_minutes=room.config.budget_minutes, resumed=resumed
+        night=number,
+        episodes=len(room.episodes),
+        budget_minutes=room.config.budget_minutes,
+        resumed=resumed,
     )
     for phase, step in STEPS:
         if order.index(phase) <= order.index(room.phase):
@@ -91,7 +98,10 @@ def _steps(room: Room, resumed: bool) -> Iterator[NightEvent]:
 def _close(room: Room, phase: Phase) -> None:
     """The last line of a night's record."""
     room.report |= {"night": room.number, "outcome": phase.value}
-    room.report["seconds"]["total"] = round(sum(v for k, v in room.report["seconds"].items() if k != "total"), 2)
+    room.report["seconds"]["total"] = round(
+        sum(v for k, v in room.report["seconds"].items() if k != "total"), 2
+    )
     room.ledger.advance(room.number, phase, report=room.report, finished=datetime.now(UTC))
+
 
 __all__ = ["STEPS", "recover", "roll_back", "sleep"]

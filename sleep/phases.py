@@ -48,12 +48,17 @@ def replay(room: Room) -> Iterator[NightEvent]:
                 before = said.get(normal(text))
                 if before is not None and before.state is not MemoryState.FORGOTTEN:
                     ledger.set_memory(
-                        before.id, state=MemoryState.SUPERSEDED, superseded_by=memory.id, reason="said again"
+                        before.id,
+                        state=MemoryState.SUPERSEDED,
+                        superseded_by=memory.id,
+                        reason="said again",
                     )
                 said[normal(text)] = memory
     waiting = _waiting(room)
     if not waiting:
-        raise NothingToLearn("There is nothing to learn: the buffer holds no statement of yours. Tell somnus something.")
+        raise NothingToLearn(
+            "There is nothing to learn: the buffer holds no statement of yours. Tell somnus something."
+        )
     yield from _work(
         room, Phase.REPLAYED, "looking for what changed",
         lambda tick: supersede(room.model, room.embedder, ledger, waiting, progress=tick),
@@ -102,7 +107,9 @@ def dream(room: Room) -> Iterator[NightEvent]:
     }  # fmt: skip
     for r in room.rehearsed:
         d = r.dream
-        yield DreamDreamt(night=room.number, kind=d.kind.value, cue=d.cue, reply=d.reply, gap=round(d.gap, 2))
+        yield DreamDreamt(
+            night=room.number, kind=d.kind.value, cue=d.cue, reply=d.reply, gap=round(d.gap, 2)
+        )
 
 
 def _again(room: Room) -> None:
@@ -177,7 +184,9 @@ def examine(room: Room) -> Iterator[NightEvent]:
     if not room.moving:  # resumed: put tonight's rank back on over the smaller self
         _again(room)
         room.moving = lora.reload(room.model, room.staging, past=room.past, rank=room.config.rank)
-        room.kept_texts = rehearsal.base_texts(room.model, max(8, room.config.texts // 10), room.cache)
+        room.kept_texts = rehearsal.base_texts(
+            room.model, max(8, room.config.texts // 10), room.cache
+        )
     by_id = {m.id: m for m in room.memories}
     held = [r.dream for r in room.rehearsed if r.dream.held_out]
     never = [replace(r.dream) for r in room.rehearsed if r.dream.kind is DreamKind.NEVER]
@@ -186,7 +195,11 @@ def examine(room: Room) -> Iterator[NightEvent]:
         lambda tick: exam.ask(room.model, held + never, by_id, night=room.number, progress=tick),
     )  # fmt: skip
     known = {m.id: m for m in room.ledger.memories(state=MemoryState.CONSOLIDATED)}
-    old = [d for d in room.ledger.dreams(held_out=True) if d.night != room.number and set(d.memories) <= set(known)]
+    old = [
+        d
+        for d in room.ledger.dreams(held_out=True)
+        if d.night != room.number and set(d.memories) <= set(known)
+    ]
     old = dreams.spread(old, room.config.earlier_questions, room.seed)
     earlier = yield from _work(
         room, Phase.EXAMINED, "earlier nights",
@@ -216,7 +229,13 @@ def examine(room: Room) -> Iterator[NightEvent]:
     for m in room.memories:
         j = verdict.judge(m, told)
         yield MemoryJudged(
-            night=room.number, memory=m.id, text=m.text, passed=j.passed, right=j.right, asked=j.asked, reason=j.reason
+            night=room.number,
+            memory=m.id,
+            text=m.text,
+            passed=j.passed,
+            right=j.right,
+            asked=j.asked,
+            reason=j.reason,
         )
 
 
@@ -251,9 +270,13 @@ def clear(room: Room) -> Iterator[NightEvent]:
             if m.state not in (MemoryState.BUFFER, MemoryState.KEPT_BACK):
                 continue
             if j.passed:
-                room.ledger.set_memory(m.id, state=MemoryState.CONSOLIDATED, night=room.number, failures=0, reason="")
+                room.ledger.set_memory(
+                    m.id, state=MemoryState.CONSOLIDATED, night=room.number, failures=0, reason=""
+                )
             else:
-                room.ledger.set_memory(m.id, state=MemoryState.KEPT_BACK, failures=m.failures + 1, reason=j.reason)
+                room.ledger.set_memory(
+                    m.id, state=MemoryState.KEPT_BACK, failures=m.failures + 1, reason=j.reason
+                )
         every = room.ledger.memories()
         gone = verdict.leaving(room.episodes, every, judged)
         room.ledger.mark_cleared(gone, room.number)
@@ -263,12 +286,19 @@ def clear(room: Room) -> Iterator[NightEvent]:
             "adapter": room.name,
             "learned": [{"id": i, "text": by_id[i].text} for i, j in judged.items() if j.passed],
             "kept_back": [
-                {"id": i, "text": by_id[i].text, "reason": j.reason} for i, j in judged.items() if not j.passed
+                {"id": i, "text": by_id[i].text, "reason": j.reason}
+                for i, j in judged.items()
+                if not j.passed
             ],
             "cleared": len(gone),
             "left": len(room.episodes) - len(gone),
         }
     room.store.rebuild(room.ledger.waiting())
     room.home.adapters.prune(room.keep[0], room.keep[1])
-    yield Progressed(night=room.number, phase=Phase.CLEARED, done=1, total=1, note=f"{len(gone)} episodes cleared")
-
+    yield Progressed(
+        night=room.number,
+        phase=Phase.CLEARED,
+        done=1,
+        total=1,
+        note=f"{len(gone)} episodes cleared",
+    )

@@ -17,8 +17,12 @@ EXAM_SECONDS = 1.5  # a memory's questions, with and without the adapter
 def estimate(count: int, config: Any) -> float:
     """Seconds that a night with `count` memories takes."""
     kept = min(config.dreams.keep, 0.5 * config.dreams.samples)
-    each = config.dreams.samples * DREAM_SECONDS + config.training.passes * kept * LESSON_SECONDS + EXAM_SECONDS
-    return START_SECONDS + count * each
+    each = (
+        config.dreams.samples * DREAM_SECONDS
+        + config.training.passes * kept * LESSON_SECONDS
+        + EXAM_SECONDS
+    )
+    return float(START_SECONDS + count * each)
 
 
 def fitting(memories: Sequence[Memory], seconds: float, config: Any) -> list[Memory]:

@@ -69,7 +69,9 @@ def enter(
         current = home.adapters.current()
         night = ledger.begin_night([e.id for e in waiting], current.name if current else None)
     base_hash = checkpoint.base_hash + (checkpoint.instincts_hash or "")
-    texts = private_dir(cache_path() / "rehearsal") / f"{base_hash[:12]}{base_hash[-12:]}.safetensors"
+    texts = (
+        private_dir(cache_path() / "rehearsal") / f"{base_hash[:12]}{base_hash[-12:]}.safetensors"
+    )
     room = Room(
         home=home, model=model, store=store, embedder=embedder, config=own, cache=texts, number=night.number,
         past=home.adapters.path(night.parent) if night.parent else None, base_hash=base_hash, stop=stop,

@@ -1,9 +1,9 @@
 """Recall: every question under every arm, greedily, and what came of it. Nothing is logged.
 
-    none     the model with its instincts, no adapter, nothing retrieved
-    buffer   the same, with retrieval
-    weights  the night's adapter, nothing retrieved
-    auto     what a user gets: both
+none     the model with its instincts, no adapter, nothing retrieved
+buffer   the same, with retrieval
+weights  the night's adapter, nothing retrieved
+auto     what a user gets: both
 """
 
 from __future__ import annotations
@@ -36,7 +36,11 @@ class Answered:
 
 
 def ask_all(
-    model: LanguageModel, store: BufferStore, questions: Sequence[Question], arms: Sequence[Arm], recall: Recall
+    model: LanguageModel,
+    store: BufferStore,
+    questions: Sequence[Question],
+    arms: Sequence[Arm],
+    recall: Recall,
 ) -> Iterator[Answered]:
     """Ask every question under every arm."""
     total, done = len(questions) * len(arms), 0

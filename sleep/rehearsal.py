@@ -1,7 +1,7 @@
 """General ability, kept by rehearsal: what the base itself says, with its own top log-probabilities.
 
-The texts are sampled from the base once (a quarter what a user might say, a quarter its replies, half prose), and cached
-beside the model: nothing external is needed (SSR, arXiv 2403.01244). A part is held out: it measures drift.
+The texts are sampled from the base once (a quarter what a user might say, a quarter its replies, half prose), and
+cached beside the model: nothing external is needed (SSR, arXiv 2403.01244). A part is held out: it measures drift.
 """
 
 from __future__ import annotations
@@ -20,7 +20,20 @@ from sleep.lesson import Lesson, scored
 
 TOP_K = 64
 TEXT_TOKENS = 72
-OPENERS = ("", "The", "In", "When", "There is", "A", "How to", "She", "def ", "Most people", "It was", "To")
+OPENERS = (
+    "",
+    "The",
+    "In",
+    "When",
+    "There is",
+    "A",
+    "How to",
+    "She",
+    "def ",
+    "Most people",
+    "It was",
+    "To",
+)
 
 
 def base_texts(
@@ -102,7 +115,9 @@ def _start(model: LocalModel) -> int:
     if isinstance(known, int) and known != tokenizer.unk_token_id:
         return known
     unknown_is_it = tokenizer.unk_token == "<|endoftext|>"
-    return int(tokenizer.unk_token_id if unknown_is_it else (tokenizer.bos_token_id or model.end_id))
+    return int(
+        tokenizer.unk_token_id if unknown_is_it else (tokenizer.bos_token_id or model.end_id)
+    )
 
 
 def _pack(lessons: list[Lesson]) -> dict[str, torch.Tensor]:
@@ -119,6 +134,10 @@ def _unpack(t: dict[str, torch.Tensor]) -> list[Lesson]:
     lengths, starts = t["lengths"].tolist(), t["starts"].tolist()
     answers = [n - s for n, s in zip(lengths, starts, strict=True)]
     parts = zip(
-        t["ids"].split(lengths), starts, t["top_ids"].split(answers), t["top_logp"].float().split(answers), strict=True
+        t["ids"].split(lengths),
+        starts,
+        t["top_ids"].split(answers),
+        t["top_logp"].float().split(answers),
+        strict=True,
     )
     return [Lesson(tuple(i.tolist()), s, a, b) for i, s, a, b in parts]

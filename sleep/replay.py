@@ -1,8 +1,8 @@
 """Replay: what the user said becomes memories, in the user's own words, with date and source.
 
 Only typed words of the user count. A memory is a statement as it was made: the model is asked what is worth
-remembering, but only to tell facts from small talk. Its own wording is never kept, so that nothing is invented and nothing
-lost by a model that reads badly (measured: its lists dropped reasons, colours and years; see LAB.md).
+remembering, but only to tell facts from small talk. Its own wording is never kept, so that nothing is invented and
+nothing lost by a model that reads badly (measured: its lists dropped reasons, colours and years; see LAB.md).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import Episode, Origin
-from sleep.words import content, hard, normal, sentences, stem, words
+from sleep.words import content, hard, normal, sentences, stem
 
 LONGEST = 60  # words of a memory
 LEANING = re.compile(r"(he|she|it|they|his|her|its|their|that|this|there|and|but)\b", re.IGNORECASE)
@@ -24,15 +24,23 @@ CHUNK = 90  # words of a message shown at once
 
 
 def memories_in(
-    model: LocalModel, episodes: Sequence[Episode], *, progress: Callable[[int, int], None] = lambda done, total: None
+    model: LocalModel,
+    episodes: Sequence[Episode],
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[int, list[str]]:
     """Episode id → its memories' texts, oldest episode first; [] for small talk, questions and documents."""
-    pieces = [(e.id, piece) for e in episodes if e.origin is Origin.TYPED for piece in _pieces(e.said)]
+    pieces = [
+        (e.id, piece) for e in episodes if e.origin is Origin.TYPED for piece in _pieces(e.said)
+    ]
     listed = [""] * len(pieces)
     if model.has_instincts and pieces:
         ids = [model.encode(prompt.extracting(piece)) for _, piece in pieces]
         rows = model.decode(
-            ids, Sampling(max_tokens=96), adapter=False, progress=lambda done: progress(done, len(ids))
+            ids,
+            Sampling(max_tokens=96),
+            adapter=False,
+            progress=lambda done: progress(done, len(ids)),
         )
         listed = [model.text(row) for row in rows]
     found: dict[int, list[str]] = {e.id: [] for e in episodes}
@@ -76,7 +84,22 @@ def telling(message: str, lines: Sequence[str]) -> list[str]:
 def is_question(sentence: str) -> bool:
     """Whether a sentence asks rather than tells."""
     first = normal(sentence).split(" ")[0]
-    asking = {"what", "who", "where", "when", "why", "how", "which", "can", "could", "do", "does", "did", "is", "are"}
+    asking = {
+        "what",
+        "who",
+        "where",
+        "when",
+        "why",
+        "how",
+        "which",
+        "can",
+        "could",
+        "do",
+        "does",
+        "did",
+        "is",
+        "are",
+    }
     return sentence.rstrip("\"') ").endswith("?") or first in asking
 
 

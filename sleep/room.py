@@ -1,4 +1,4 @@
-"""What a night works with: the home, the model, the buffer, its limits and its clock. Made once, passed to every phase."""
+"""What a night works with: the home, the model, the buffer, its limits and its clock. Passed to every phase."""
 
 from __future__ import annotations
 

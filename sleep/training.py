@@ -21,7 +21,6 @@ from memory.paths import write_atomic
 from sleep.lesson import Batch, Lesson, answer_logp, batch
 from sleep.loss import divergence
 
-
 SAVE_SECONDS = 120.0
 
 
@@ -78,7 +77,9 @@ def train(
     """
     order = list(_plan(lessons, config, seed))
     texts = _endless(rehearsal, random.Random(seed + 1))
-    optimiser = torch.optim.AdamW(list(trainable), lr=config.lr, betas=(0.9, 0.99), weight_decay=0.0)
+    optimiser = torch.optim.AdamW(
+        list(trainable), lr=config.lr, betas=(0.9, 0.99), weight_decay=0.0
+    )
     first = _load(resume, trainable, optimiser) if resume else 0
     began = saved = time.monotonic()
     for step, chosen in enumerate(order):
@@ -116,14 +117,18 @@ def train(
         )
 
 
-def _backward(model: LocalModel, lessons: Sequence[Lesson], config: TrainingConfig, scale: float) -> float:
+def _backward(
+    model: LocalModel, lessons: Sequence[Lesson], config: TrainingConfig, scale: float
+) -> float:
     """Accumulate the gradient of the mean divergence over these lessons' answer tokens; return the loss."""
     b: Batch = batch([(x.ids, x.start) for x in lessons], model.end_id, model.device)
     with model.worn() as network:
         student = answer_logp(model, network, b)  # (N, V)
         per_token = torch.cat(
             [
-                divergence(x.top_logp.to(q), q, x.top_ids.to(q.device), beta=config.beta, clip=config.clip)
+                divergence(
+                    x.top_logp.to(q), q, x.top_ids.to(q.device), beta=config.beta, clip=config.clip
+                )
                 for x, q in zip(lessons, student.split(b.lengths), strict=True)
             ]
         )  # (N,)
@@ -148,7 +153,9 @@ def _plan(lessons: Sequence[Lesson], config: TrainingConfig, seed: int) -> Itera
             yield [lessons[i] for i in chosen]
 
 
-def _save(file: Path, trainable: Sequence[Tensor], optimiser: torch.optim.Optimizer, step: int) -> None:
+def _save(
+    file: Path, trainable: Sequence[Tensor], optimiser: torch.optim.Optimizer, step: int
+) -> None:
     from safetensors.torch import save
 
     tensors = {"step": torch.tensor(step)}

@@ -50,10 +50,14 @@ def judge(memory: Memory, answers: Sequence[ExamAnswer]) -> Judgement:
     if not counted:  # it could be answered all along: nothing to lose by letting go, if it still is
         kept = all(a.right for a in mine)
         reason = "" if kept else "known before tonight, and not any more"
-        return Judgement(memory=memory.id, passed=kept, right=len(mine), asked=len(mine), reason=reason)
+        return Judgement(
+            memory=memory.id, passed=kept, right=len(mine), asked=len(mine), reason=reason
+        )
     passed = right >= PASS * len(counted)
     reason = "" if passed else f"{right} of {len(counted)} exam questions right"
-    return Judgement(memory=memory.id, passed=passed, right=right, asked=len(counted), reason=reason)
+    return Judgement(
+        memory=memory.id, passed=passed, right=right, asked=len(counted), reason=reason
+    )
 
 
 def alarm(drift: Drift, earlier: Sequence[ExamAnswer], limits: Limits) -> str | None:
@@ -82,6 +86,8 @@ def leaving(
         settled = {MemoryState.CONSOLIDATED, MemoryState.SUPERSEDED, MemoryState.FORGOTTEN}
         if episode.origin is not Origin.TYPED:
             continue
-        if all(m.state in settled or (m.id in judgements and judgements[m.id].passed) for m in mine):
+        if all(
+            m.state in settled or (m.id in judgements and judgements[m.id].passed) for m in mine
+        ):
             out.append(episode.id)
     return out

@@ -8,11 +8,14 @@ WORD = re.compile(r"[^\W_]+(?:[-'’:.][^\W_]+)*")
 SENTENCE = re.compile(r"(?<=[.!?…])[\"')\]]*\s+|\n+")
 # Words that carry no content of their own.
 IDLE = frozenset(
-    """a an the my your you i i'm i've i'd me mine yours we our us it its it's is are was were be been being am do does did
-    have has had haven't hasn't can could will would shall should may might must to of in on at by for from with about as
-    into than then that this these those there here and or but if so because what which who whom whose when where why how
-    not no yes called named name told tell remember know said say just also too very really actually now he she his her
-    hers him they them their theirs s t d ll re ve m one some any all""".split()
+    re.findall(
+        r"\S+",
+        "a an the my your you i i'm i've i'd me mine yours we our us it its it's is are was were be been being am do"
+        " does did have has had haven't hasn't can could will would shall should may might must to of in on at by for from"
+        " with about as into than then that this these those there here and or but if so because what which who whom"
+        " whose when where why how not no yes called named name told tell remember know said say just also too very"
+        " really actually now he she his her hers him they them their theirs every s t d ll re ve m one some any all",
+    )
 )
 ABSTAIN = re.compile(
     r"(have\s?n[o']?t|have not|never|did\s?n[o']?t|did not) (told|tell|mention)|(do\s?n[o']?t|do not) know|not told me"
@@ -46,7 +49,8 @@ def hard(text: str) -> set[str]:
     for sentence in SENTENCE.split(text):
         for i, word in enumerate(words(sentence)):
             low = bare(word)
-            if any(c.isdigit() for c in word) or (word[:1].isupper() and i > 0 and low not in IDLE):
+            common = low in IDLE or low.split("'")[0] in IDLE  # "You're" is no name
+            if any(c.isdigit() for c in word) or (word[:1].isupper() and i > 0 and not common):
                 found.add(low)
     return found
 

@@ -18,6 +18,7 @@ os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+
 class HashEmbedder:
     """Unit vectors from hashed words: the same words give the same direction."""
 
@@ -45,7 +46,11 @@ def home_path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def apart(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
+def apart(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Iterator[None]:
     """No test touches the user's home; only the real night uses the real cache."""
     monkeypatch.delenv("SOMNUS_HOME", raising=False)
     if "night" not in request.keywords:

@@ -7,7 +7,15 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "transformers", "peft", "chromadb", "langchain_core", "textual", "pydantic_settings"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "peft",
+    "chromadb",
+    "langchain_core",
+    "textual",
+    "pydantic_settings",
+}
 ALLOWED = {
     "memory": {"memory"},
     "agent": {"agent", "memory"},
@@ -38,4 +46,9 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_the_conversation_and_the_ledger_import_nothing_heavy() -> None:
-    assert not loaded("import agent.conversation, agent.weights, memory.home, memory.chroma_store, sleep.schedule") & HEAVY
+    assert (
+        not loaded(
+            "import agent.conversation, agent.weights, memory.home, memory.chroma_store, sleep.schedule"
+        )
+        & HEAVY
+    )

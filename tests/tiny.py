@@ -40,7 +40,14 @@ def make_tokenizer(folder: Path, *, template: str | None = CHATML) -> None:
 def make_checkpoint(folder: Path, kind: str = "llama", *, template: str | None = CHATML) -> Path:
     """A complete checkpoint of a few thousand weights."""
     import torch
-    from transformers import GemmaConfig, GemmaForCausalLM, LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCausalLM
+    from transformers import (
+        GemmaConfig,
+        GemmaForCausalLM,
+        LlamaConfig,
+        LlamaForCausalLM,
+        Qwen3Config,
+        Qwen3ForCausalLM,
+    )
 
     make_tokenizer(folder, template=template)
     shape = {

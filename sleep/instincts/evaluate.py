@@ -17,7 +17,11 @@ from sleep.words import abstains, agrees, normal
 
 
 def evaluate(
-    model: LocalModel, *, count: int, seed: int, progress: Callable[[str, float | None], None] = lambda what, share: None
+    model: LocalModel,
+    *,
+    count: int,
+    seed: int,
+    progress: Callable[[str, float | None], None] = lambda what, share: None,
 ) -> dict[str, Any]:
     """`count` exercises of scenes that training never drew; of families it never saw, where there are any."""
     held_out = any(f.held_out for f in families())
@@ -25,7 +29,10 @@ def evaluate(
     examples = list(itertools.islice(talk.examples([s for s in MIX if s != "greet"]), count))
     ids = [model.encode(e.turns) for e in examples]
     rows = model.decode(
-        ids, Sampling(max_tokens=80), adapter=False, progress=lambda n: progress("asking", n / len(ids))
+        ids,
+        Sampling(max_tokens=80),
+        adapter=False,
+        progress=lambda n: progress("asking", n / len(ids)),
     )
     answers = [model.text(row) for row in rows]
     skills: dict[str, dict[str, int]] = defaultdict(lambda: {"asked": 0, "right": 0})
@@ -36,9 +43,18 @@ def evaluate(
         skills[example.skill]["right"] += fine
         if not fine:
             failures.append(
-                {"skill": example.skill, "prompt": example.turns[-1].content, "wanted": example.reply, "got": answer}
+                {
+                    "skill": example.skill,
+                    "prompt": example.turns[-1].content,
+                    "wanted": example.reply,
+                    "got": answer,
+                }
             )
-    return {"families": "held out" if held_out else "trained on, with other values", "skills": skills, "failures": failures}
+    return {
+        "families": "held out" if held_out else "trained on, with other values",
+        "skills": skills,
+        "failures": failures,
+    }
 
 
 def right(example: Example, answer: str) -> bool:
@@ -50,6 +66,8 @@ def right(example: Example, answer: str) -> bool:
         kind = DreamKind.NEVER if abstains(example.reply) else DreamKind.FACT
         return parsed is not None and is_true_to(statement, kind, *parsed)
     if example.skill == "extract":
-        return {normal(x) for x in answer.splitlines()} == {normal(x) for x in example.reply.splitlines()}
+        return {normal(x) for x in answer.splitlines()} == {
+            normal(x) for x in example.reply.splitlines()
+        }
     question = prompt.splitlines()[-1]
     return agrees(answer, question, example.reply, prompt.rsplit("\n", 1)[0] + " " + example.reply)

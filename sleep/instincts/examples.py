@@ -15,7 +15,16 @@ from sleep.instincts.families import Ask, Family, Values, families, fill, vocabu
 
 UNTOLD = "You haven't told me that."
 # How often each skill is practised.
-MIX = {"read": 9, "crowd": 24, "change": 7, "absent": 9, "blank": 9, "dream": 26, "extract": 13, "greet": 3}
+MIX = {
+    "read": 9,
+    "crowd": 24,
+    "change": 7,
+    "absent": 9,
+    "blank": 9,
+    "dream": 26,
+    "extract": 13,
+    "greet": 3,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +92,14 @@ class Talk:
                 yield made
 
 
-def _question(rng: random.Random, ask: Ask, values: Values, old: Values | None = None) -> tuple[str, str]:
+def _question(
+    rng: random.Random, ask: Ask, values: Values, old: Values | None = None
+) -> tuple[str, str]:
     question = fill(rng.choice(ask.questions), values, old)
     if rng.random() < 0.15:  # people don't always type the question mark or the capital
-        question = question.rstrip("?") if rng.random() < 0.5 else question[:1].lower() + question[1:]
+        question = (
+            question.rstrip("?") if rng.random() < 0.5 else question[:1].lower() + question[1:]
+        )
     return question, fill(rng.choice(ask.answers), values, old)
 
 
@@ -161,17 +174,24 @@ def _untold(talk: Talk, told: Told) -> tuple[str, str]:
 def dream(talk: Talk) -> Example | None:
     """A statement becomes a question of a given kind and its answer."""
     told = talk.tell()
-    kinds = [DreamKind.FACT, DreamKind.FACT, DreamKind.REVERSE, DreamKind.INDIRECT, DreamKind.INDIRECT, DreamKind.NEVER]
+    kinds = [
+        DreamKind.FACT,
+        DreamKind.FACT,
+        DreamKind.REVERSE,
+        DreamKind.INDIRECT,
+        DreamKind.INDIRECT,
+        DreamKind.NEVER,
+    ]
     kind = talk.rng.choice(kinds)
-    if kind is DreamKind.NEVER:
-        blocks = list(told.family.never)
-    else:
-        blocks = told.family.asked(kind.value)
+    never = kind is DreamKind.NEVER
+    blocks = list(told.family.never) if never else told.family.asked(kind.value)
     if not blocks:
         return None
     q, a = _question(talk.rng, talk.rng.choice(blocks), told.values)
     q = q[:1].upper() + q[1:]
-    return Example(f"dream", tuple(prompt.dreaming([told.said], kind)), f"{q}\n{a}", told.family.name)
+    return Example(
+        "dream", tuple(prompt.dreaming([told.said], kind)), f"{q}\n{a}", told.family.name
+    )
 
 
 def extract(talk: Talk) -> Example | None:
@@ -193,7 +213,12 @@ def extract(talk: Talk) -> Example | None:
 def greet(talk: Talk) -> Example | None:
     """Something is told in passing: a short acknowledgement, not an essay."""
     told = talk.tell()
-    return Example("greet", tuple(prompt.chat(told.said)), talk.rng.choice(vocabulary("acks")), told.family.name)
+    return Example(
+        "greet",
+        tuple(prompt.chat(told.said)),
+        talk.rng.choice(vocabulary("acks")),
+        told.family.name,
+    )
 
 
 SKILLS: dict[str, Callable[[Talk], Example | None]] = {

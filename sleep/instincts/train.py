@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,12 @@ class InstinctsConfig:
     rank: int = 16
     texts: int = 576
     """Texts of the base to rehearse."""
-    training: TrainingConfig = TrainingConfig(
-        lr=8e-4, rows=16, rehearsal_rows=4, rehearsal_weight=1.5, passes=1, warm_up=0.03
+    training: TrainingConfig = field(
+        default_factory=lambda: TrainingConfig(
+            lr=8e-4, rows=16, rehearsal_rows=4, rehearsal_weight=1.5, passes=1, warm_up=0.03
+        )
     )
+    """One pass: every exercise is new."""
 
 
 def to_lesson(model: LocalModel, example: Example) -> Lesson:
@@ -55,7 +58,9 @@ def train_instincts(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[Step]:
     """Yield every step; at the end, unless stopped, `folder` holds a plain LoRA in float16."""
-    texts = rehearsal.base_texts(model, config.texts, texts_cache, seed=config.seed + 7, progress=progress)
+    texts = rehearsal.base_texts(
+        model, config.texts, texts_cache, seed=config.seed + 7, progress=progress
+    )
     made = itertools.islice(Talk(config.seed).examples(), config.examples)
     lessons = [to_lesson(model, e) for e in made]
     moving = lora.expand(model, rank=config.rank, targets=lora.ALL_LINEAR, seed=config.seed)
@@ -112,6 +117,8 @@ def data_hash() -> str:
     """SHA-256 over the families and vocabulary that exercises are made of."""
     digest = hashlib.sha256()
     for folder in ("families", "vocab"):
-        for file in sorted(files("data").joinpath("instincts", folder).iterdir(), key=lambda f: f.name):
+        for file in sorted(
+            files("data").joinpath("instincts", folder).iterdir(), key=lambda f: f.name
+        ):
             digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()

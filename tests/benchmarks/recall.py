@@ -1,4 +1,4 @@
-"""One night, measured from outside: recall under every arm before and after, of what was cleared, perplexity, time, memory.
+"""One night, measured from outside: recall under every arm before and after, of what was cleared, drift, time, memory.
 
     somnus bench [--set thirty|messy|peer] [--seed N] [--budget MINUTES]
 
@@ -57,9 +57,13 @@ def measure(name: str, seed: int, budget: float, home: Path) -> dict[str, Any]:
     waiting = {e.id for e in root.home.ledger.waiting()}
     cleared = [e.said for e in told if e.id not in waiting]
     of_cleared = [
-        a for a, q in zip(after["weights"], questions, strict=True) if q.kind != "never" and any(tells(s, q) for s in cleared)
+        a
+        for a, q in zip(after["weights"], questions, strict=True)
+        if q.kind != "never" and any(tells(s, q) for s in cleared)
     ]
-    held_out = [p for p in (DATA / "general" / "held_out.txt").read_text("utf-8").split("\n\n") if p.strip()]
+    held_out = [
+        p for p in (DATA / "general" / "held_out.txt").read_text("utf-8").split("\n\n") if p.strip()
+    ]
     worn = perplexity(root.model, held_out)
     instincts = perplexity(root.model, held_out, adapter=False)
     base = perplexity(LocalModel.load(root.checkpoint.base_path, name="base"), held_out)
@@ -74,14 +78,18 @@ def measure(name: str, seed: int, budget: float, home: Path) -> dict[str, Any]:
         "seconds": {**report.get("seconds", {}), "wall": round(seconds, 1)},
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "wrong": [
-            {"question": q.question, "answer": a} for (a, right), q in zip(after["weights"], questions, strict=True) if not right
+            {"question": q.question, "answer": a}
+            for (a, right), q in zip(after["weights"], questions, strict=True)
+            if not right
         ],
     }  # fmt: skip
     root.close()
     return result
 
 
-def ask(root: Root, questions: list[Question], arms: list[Any]) -> dict[str, list[tuple[str, bool]]]:
+def ask(
+    root: Root, questions: list[Question], arms: list[Any]
+) -> dict[str, list[tuple[str, bool]]]:
     """(answer, right) for every question, arm by arm."""
     out: dict[str, list[tuple[str, bool]]] = {arm: [] for arm in arms}
     for answered in ask_all(root.model, root.store, questions, arms, root.recall):

@@ -26,7 +26,11 @@ class Bedroom:
         self.embedder = embedder
         self.store = RamStore(embedder)
         self.checkpoint = Checkpoint(
-            name="tiny", base_path=checkpoint, path=checkpoint, base_hash="0" * 64, instincts_hash=None
+            name="tiny",
+            base_path=checkpoint,
+            path=checkpoint,
+            base_hash="0" * 64,
+            instincts_hash=None,
         )
         self.model = LocalModel.load(checkpoint, name="tiny", device="cpu")
         self.config = Config(dreams_per_memory=4, rehearsal_texts=8)
@@ -36,7 +40,15 @@ class Bedroom:
 
     def sleep(self, **options: object) -> list[object]:
         return list(
-            sleep(self.home, self.model, self.checkpoint, self.store, self.embedder, self.config, **options)
+            sleep(
+                self.home,
+                self.model,
+                self.checkpoint,
+                self.store,
+                self.embedder,
+                self.config,
+                **options,
+            )
         )
 
 
@@ -78,18 +90,24 @@ def test_a_night_with_nothing_to_learn_says_so(bedroom: Bedroom) -> None:
     assert bedroom.home.ledger.unfinished() is None
 
 
-def test_a_budget_too_small_for_one_memory_is_refused_before_anything_happens(bedroom: Bedroom) -> None:
+def test_a_budget_too_small_for_one_memory_is_refused_before_anything_happens(
+    bedroom: Bedroom,
+) -> None:
     bedroom.tell("My cat is called Biscuit.")
     with pytest.raises(UsageError, match=r"0\.01 minutes is too small"):
         bedroom.sleep(budget_minutes=0.01)
     assert bedroom.home.ledger.nights() == []
 
 
-@pytest.mark.parametrize("after", [Phase.REPLAYED, Phase.DREAMT, Phase.SEEDED, Phase.EXAMINED, Phase.COMMITTED])
+@pytest.mark.parametrize(
+    "after", [Phase.REPLAYED, Phase.DREAMT, Phase.SEEDED, Phase.EXAMINED, Phase.COMMITTED]
+)
 def test_a_night_interrupted_after_any_phase_goes_on_there(bedroom: Bedroom, after: Phase) -> None:
     bedroom.tell("My cat is called Biscuit.", "The code of the cellar is 5093.")
     with pytest.raises(Interrupted):
-        bedroom.sleep(stop=lambda: (n := bedroom.home.ledger.night(1)) is not None and n.phase is after)
+        bedroom.sleep(
+            stop=lambda: (n := bedroom.home.ledger.night(1)) is not None and n.phase is after
+        )
     assert bedroom.home.ledger.unfinished().phase is after
     assert len(bedroom.home.ledger.waiting()) == 2
     events = bedroom.sleep()

@@ -31,7 +31,11 @@ def somnus(home: Path, *words: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "tui.cli", "--home", str(home), *words, "--json"]
     # Fewer texts to rehearse than a user's night, to keep the suite short.
     run = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "SOMNUS_REHEARSAL_TEXTS": "40"}, check=False
+        command,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "SOMNUS_REHEARSAL_TEXTS": "40"},
+        check=False,
     )
     assert run.returncode == 0, run.stderr[-2000:]
     return dict(json.loads(run.stdout))
@@ -55,13 +59,19 @@ def test_what_was_told_is_recalled_from_the_weights_after_a_night(tmp_path: Path
     assert after["arms"]["none"]["right"] == 0
     assert after["arms"]["weights"]["right"] >= 3
     assert after["arms"]["auto"]["right"] >= 3
-    assert all(text not in a["prompt"] for a in after["answers"] if a["arm"] == "weights" for text in TOLD)
+    assert all(
+        text not in a["prompt"] for a in after["answers"] if a["arm"] == "weights" for text in TOLD
+    )
     status = somnus(home, "status")
     assert status["buffer"]["episodes"] == len(TOLD) - report["cleared"]
-    answers_again_with_transformers_and_peft_alone(status, [a for a in after["answers"] if a["arm"] == "weights"])
+    answers_again_with_transformers_and_peft_alone(
+        status, [a for a in after["answers"] if a["arm"] == "weights"]
+    )
 
 
-def answers_again_with_transformers_and_peft_alone(status: dict[str, Any], answers: list[dict[str, Any]]) -> None:
+def answers_again_with_transformers_and_peft_alone(
+    status: dict[str, Any], answers: list[dict[str, Any]]
+) -> None:
     """Anyone gets the `weights` answers again from `prompt`, without this project."""
     import torch
     from peft import PeftModel
@@ -74,7 +84,11 @@ def answers_again_with_transformers_and_peft_alone(status: dict[str, Any], answe
     for answer in answers:
         ids = tokenizer(answer["prompt"], add_special_tokens=False, return_tensors="pt")
         with torch.inference_mode():
-            out = model.generate(**ids, max_new_tokens=48, do_sample=False, pad_token_id=tokenizer.eos_token_id)
-        text = tokenizer.decode(out[0, ids["input_ids"].shape[1] :], skip_special_tokens=True).strip()
+            out = model.generate(
+                **ids, max_new_tokens=48, do_sample=False, pad_token_id=tokenizer.eos_token_id
+            )
+        text = tokenizer.decode(
+            out[0, ids["input_ids"].shape[1] :], skip_special_tokens=True
+        ).strip()
         same += text == answer["answer"]
     assert same >= len(answers) - 1  # batches round differently once in a while
