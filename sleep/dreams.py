@@ -20,7 +20,7 @@ from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import Dream, DreamKind, Memory, MemoryId
 from sleep.lesson import Lesson, scored
-from sleep.words import IDLE, WORD, abstains, content, hard, keys, normal, stem, words
+from sleep.words import IDLE, abstains, content, hard, keys, normal, stem, word_at, words
 
 # How a memory's samples are shared among the kinds.
 SHARES = {DreamKind.FACT: 9, DreamKind.REVERSE: 6, DreamKind.INDIRECT: 7, DreamKind.NEVER: 2}
@@ -186,15 +186,6 @@ def confirms(
         if stem(around) in names | rest and math.exp(value) < config.sure:
             return False
     return True
-
-
-def word_at(text: str, begin: int, end: int) -> str:
-    """The word that a token's characters belong to."""
-    middle = min(end - 1, begin + 1) if text[begin : begin + 1].isspace() else begin
-    for match in WORD.finditer(text):
-        if match.start() <= middle < match.end():
-            return match[0]
-    return ""
 
 
 def choose(

@@ -20,7 +20,7 @@ from sleep.dreams import Rehearsed
 from sleep.events import DreamDreamt, MemoryJudged, NightEvent, Progressed
 from sleep.imitation import imitate
 from sleep.narrated import Tick, narrated
-from sleep.plan import EXAM_SECONDS, fitting
+from sleep.plan import EXAM_SECONDS, fitting, waiting
 from sleep.replay import memories_in
 from sleep.room import Room
 from sleep.training import train
@@ -54,38 +54,29 @@ def replay(room: Room) -> Iterator[NightEvent]:
                         reason="said again",
                     )
                 said[normal(text)] = memory
-    waiting = _waiting(room)
-    if not waiting:
+    able = waiting(room.ledger, room.episodes, room.config)
+    if not able:
         raise NothingToLearn(
             "There is nothing to learn: the buffer holds no statement of yours. Tell somnus something."
         )
     yield from _work(
         room, Phase.REPLAYED, "looking for what changed",
-        lambda tick: supersede(room.model, room.embedder, ledger, waiting, progress=tick),
+        lambda tick: supersede(room.model, room.embedder, ledger, able, progress=tick),
     )  # fmt: skip
     silent = [e for e in fresh if not found[e.id]]
     room.report["no_memory"] = [{"episode": e.id, "said": e.said[:200]} for e in silent]
 
 
-def _waiting(room: Room) -> list[Memory]:
-    """Memories of the buffer that a night may still learn, the most important first."""
-    inside = {e.id for e in room.episodes}
-    every = [m for m in room.ledger.memories() if m.episode in inside]
-    able = {MemoryState.BUFFER, MemoryState.KEPT_BACK}
-    open_ = [m for m in every if m.state in able and m.failures < room.config.most_failures]
-    return sorted(open_, key=lambda m: (not m.pinned, m.failures, m.at, m.id))
-
-
 def dream(room: Room) -> Iterator[NightEvent]:
     """Memories become questions and answers that a second reading confirms."""
-    waiting = _waiting(room)
-    room.memories = fitting(waiting, room.deadline - time.monotonic(), room.config)
+    able = waiting(room.ledger, room.episodes, room.config)
+    room.memories = fitting(able, room.deadline - time.monotonic(), room.config)
     if not room.memories:
         raise UsageError(
             f"A budget of {room.config.budget_minutes:g} minutes is too small for one memory; give the night at least "
             "3 minutes."
         )
-    later = [m.id for m in waiting[len(room.memories) :]]
+    later = [m.id for m in able[len(room.memories) :]]
     room.report |= {"memories": [m.id for m in room.memories], "later": later}
     config = room.config.dreams
     raw = yield from _work(

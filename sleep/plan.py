@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from memory.episode import Memory
+from memory.episode import Episode, Memory, MemoryState
 
 # Measured on two cores with the default model, rounded up (sleep/LAB.md).
 START_SECONDS = 75.0  # the base's own texts, drift, saving
@@ -30,3 +30,12 @@ def fitting(memories: Sequence[Memory], seconds: float, config: Any) -> list[Mem
     fixed = estimate(0, config) / 2
     each = (estimate(1, config) - estimate(0, config)) * 0.6
     return list(memories[: max(0, int((seconds - fixed) / each))])
+
+
+def waiting(ledger: Any, episodes: Sequence[Episode], config: Any) -> list[Memory]:
+    """Memories of these episodes that a night may still learn, the most important first."""
+    inside = {e.id for e in episodes}
+    able = {MemoryState.BUFFER, MemoryState.KEPT_BACK}
+    every = [m for m in ledger.memories() if m.episode in inside and m.state in able]
+    still = [m for m in every if m.failures < config.most_failures]
+    return sorted(still, key=lambda m: (not m.pinned, m.failures, m.at, m.id))

@@ -10,7 +10,8 @@ SENTENCE = re.compile(r"(?<=[.!?…])[\"')\]]*\s+|\n+")
 IDLE = frozenset(
     re.findall(
         r"\S+",
-        "a an the my your you i i'm i've i'd me mine yours we our us it its it's is are was were be been being am do"
+        "a an the my your you i i'm i've i'd me mine yours we our us it its it's is are was were be been am do"
+        " being"
         " does did have has had haven't hasn't can could will would shall should may might must to of in on at by for from"
         " with about as into than then that this these those there here and or but if so because what which who whom"
         " whose when where why how not no yes called named name told tell remember know said say just also too very"
@@ -95,3 +96,12 @@ def agrees(answer: str, cue: str, reply: str, memory: str) -> bool:
     if names:
         return names <= said
     return bool(rest) and len(rest & said) >= 0.6 * len(rest)
+
+
+def word_at(text: str, begin: int, end: int) -> str:
+    """The word that a token's characters belong to."""
+    middle = min(end - 1, begin + 1) if text[begin : begin + 1].isspace() else begin
+    for match in WORD.finditer(text):
+        if match.start() <= middle < match.end():
+            return match[0]
+    return ""
