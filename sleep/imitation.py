@@ -32,8 +32,8 @@ from sleep.words import abstains, agrees
 class ImitationConfig:
     """A bounded budget: on two cores a round is a few seconds."""
 
-    rounds: int = 6
-    dreams: int = 8
+    rounds: int = 3
+    dreams: int = 6
     """Dreams a round."""
     group: int = 4
     """Completions a dream."""

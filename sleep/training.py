@@ -36,8 +36,10 @@ class TrainingConfig:
     """Rehearsal texts in every step."""
     rehearsal_weight: float = 1.0
     """Weight of their divergence beside the lessons'."""
-    passes: int = 4
-    """Times each lesson is seen."""
+    passes: int = 5
+    """Times each lesson is seen …"""
+    least_steps: int = 72
+    """… or more often, after a day on which little was said: below this a name is not learnt, only hinted at."""
     warm_up: float = 0.05
     """Share of steps with rising learning rate."""
     beta: float = 0.0
@@ -141,7 +143,9 @@ def _backward(
 def _plan(lessons: Sequence[Lesson], config: TrainingConfig, seed: int) -> Iterator[list[Lesson]]:
     """Batches for every pass: shuffled, then sorted by length within windows, so that hardly anything is padding."""
     draw = random.Random(seed)
-    for _ in range(config.passes):
+    batches_a_pass = math.ceil(len(lessons) / config.rows)
+    needed = math.ceil(config.least_steps / batches_a_pass) if lessons else 0
+    for _ in range(max(config.passes, needed)):
         order = draw.sample(range(len(lessons)), len(lessons))
         window = config.rows * 8
         batches = []

@@ -11,11 +11,11 @@ IDLE = frozenset(
     re.findall(
         r"\S+",
         "a an the my your you i i'm i've i'd me mine yours we our us it its it's is are was were be been am do"
-        " being"
-        " does did have has had haven't hasn't can could will would shall should may might must to of in on at by for from"
-        " with about as into than then that this these those there here and or but if so because what which who whom"
-        " whose when where why how not no yes called named name told tell remember know said say just also too very"
-        " really actually now he she his her hers him they them their theirs every s t d ll re ve m one some any all",
+        " being does did have has had haven't hasn't can could will would shall should may might must to of in on at by"
+        " for from with about as into than then that this these those there here and or but if so because what which"
+        " who whom whose when where why how not no yes called named name told tell remember know said say just also"
+        " too very really actually now he she his her hers him they them their theirs every s t d ll re ve m one some"
+        " any all",
     )
 )
 ABSTAIN = re.compile(

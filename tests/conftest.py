@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `tiny`, shared by several test files
+sys.path[:0] = [
+    str(Path(__file__).parent),
+    str(Path(__file__).parent / "tui"),
+]  # for `tiny`, shared by several test files
 
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

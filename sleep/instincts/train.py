@@ -37,7 +37,13 @@ class InstinctsConfig:
     """Texts of the base to rehearse."""
     training: TrainingConfig = field(
         default_factory=lambda: TrainingConfig(
-            lr=8e-4, rows=16, rehearsal_rows=4, rehearsal_weight=1.5, passes=1, warm_up=0.03
+            lr=8e-4,
+            rows=16,
+            rehearsal_rows=4,
+            rehearsal_weight=1.5,
+            passes=1,
+            least_steps=1,
+            warm_up=0.03,
         )
     )
     """One pass: every exercise is new."""
