@@ -43,6 +43,8 @@ class DreamConfig:
     """Least probability, at the second reading, of a token that tells something; the rest is wording …"""
     likely: float = 0.2
     """… and only has to be as likely as this on (geometric) average."""
+    unanswered: float = 0.85
+    """The same average for a neighbour's "you haven't told me"."""
     keep: int = 12
     """Most dreams a memory to learn from: those with the largest gap …"""
     at_random: int = 2
@@ -178,7 +180,9 @@ def confirms(
 
     `logp` (A,) is the reader's log-probability of each token of the reply.
     """
-    if float(logp.mean().exp()) < config.likely:
+    # A neighbour must be clearly unanswered: to learn "you haven't told me" about what was told would undo the night.
+    least = config.unanswered if dream.kind is DreamKind.NEVER else config.likely
+    if float(logp.mean().exp()) < least:
         return False
     names, rest = keys(dream.cue, dream.reply, memory)
     for (begin, end), value in zip(model.encode_spans(dream.reply), logp.tolist(), strict=False):

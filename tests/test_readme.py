@@ -31,7 +31,9 @@ def test_every_command_named_is_one() -> None:
     named: set[str] = set()
     for line in re.findall(r"^    somnus (\w.+)", block, re.M):
         parts = re.sub(r"\[.*?\]", "", line.split("   ")[0]).split(" | ")
-        named |= {part.split()[0] for part in parts if part[0].isalpha() and part.split()[0].islower()}
+        named |= {
+            part.split()[0] for part in parts if part[0].isalpha() and part.split()[0].islower()
+        }
     assert named - {"install", "uninstall", "status"} <= set(COMMANDS)
     assert set(COMMANDS) - named <= {"demo"}
 

@@ -23,6 +23,7 @@ from sleep import lora, rehearsal
 from sleep.instincts.examples import Example, Talk
 from sleep.lesson import Lesson, hard
 from sleep.training import Step, TrainingConfig, train
+from sleep.words import normal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,20 @@ class InstinctsConfig:
     """One pass: every exercise is new."""
 
 
+def apart(examples: Iterator[Example]) -> Iterator[Example]:
+    """The exercises that share no question and no statement with an evaluation set: people do ask alike."""
+    used: set[str] = set()
+    for folder in ("recall", "demo"):
+        for file in files("data").joinpath(folder).iterdir():
+            if file.name.endswith(".jsonl"):
+                lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+                used |= {normal(x.get("question") or x.get("content", "")) for x in lines}
+    for example in examples:
+        said = [*example.turns[-1].content.splitlines(), *example.reply.splitlines()]
+        if not any(normal(line) in used for line in said):
+            yield example
+
+
 def to_lesson(model: LocalModel, example: Example) -> Lesson:
     """Tokenise an exercise; its reply is taken as certain."""
     return hard(model.encode(example.turns), model.encode_reply(example.reply))
@@ -67,7 +82,7 @@ def train_instincts(
     texts = rehearsal.base_texts(
         model, config.texts, texts_cache, seed=config.seed + 7, progress=progress
     )
-    made = itertools.islice(Talk(config.seed).examples(), config.examples)
+    made = itertools.islice(apart(Talk(config.seed).examples()), config.examples)
     lessons = [to_lesson(model, e) for e in made]
     moving = lora.expand(model, rank=config.rank, targets=lora.ALL_LINEAR, seed=config.seed)
     resume = folder / "unfinished.safetensors"

@@ -1,0 +1,163 @@
+"""What counts as a name, what agrees, which dreams are true, what a verdict lets go."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from memory.episode import (
+    DreamKind,
+    Episode,
+    EpisodeId,
+    ExamAnswer,
+    Memory,
+    MemoryId,
+    MemoryState,
+    Origin,
+)
+from sleep.dreams import is_true_to, parse
+from sleep.exam import Drift
+from sleep.replay import telling
+from sleep.verdict import Limits, alarm, judge, leaving
+from sleep.words import abstains, agrees, hard
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+CAT = "My cat is called Biscuit."
+
+
+def test_names_and_numbers_are_hard_and_contractions_are_not() -> None:
+    assert hard("You're allergic to mussels, said Dr Sandoval on the 3rd.") == {
+        "dr",
+        "sandoval",
+        "3rd",
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        ("It's Biscuit.", True),
+        ("biscuit", True),
+        ("Your cat is called Pudding.", False),
+        ("You haven't told me that.", False),
+    ],
+)
+def test_agreeing_is_having_the_name(answer: str, right: bool) -> None:
+    assert agrees(answer, "What is my cat called?", "Your cat is called Biscuit.", CAT) is right
+
+
+def test_abstaining_agrees_with_abstaining_only() -> None:
+    assert agrees(
+        "You never told me.", "How old is my cat?", "You haven't told me how old your cat is.", CAT
+    )
+    assert not agrees(
+        "Three.", "How old is my cat?", "You haven't told me how old your cat is.", CAT
+    )
+    assert abstains("I don't know.") and not abstains("You don't have a dog.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "cue", "reply", "true"),
+    [
+        (DreamKind.FACT, "What's my cat called?", "Your cat is called Biscuit.", True),
+        (DreamKind.FACT, "What's my cat called?", "Your cat is called Pudding.", False),
+        (DreamKind.FACT, "What's my cat called?", "You haven't told me that.", False),
+        (DreamKind.NEVER, "How old is my cat?", "You haven't told me how old your cat is.", True),
+        (DreamKind.NEVER, "How old is my cat?", "Biscuit is 3.", False),
+        (DreamKind.REVERSE, "Who is Biscuit?", "Biscuit is your cat.", True),
+    ],
+)
+def test_a_dream_says_nothing_that_the_memory_does_not(
+    kind: DreamKind, cue: str, reply: str, true: bool
+) -> None:
+    assert is_true_to(CAT, kind, cue, reply) is true
+
+
+def test_a_dream_is_two_lines() -> None:
+    assert parse("What's my cat called?\nBiscuit.") == ("What's my cat called?", "Biscuit.")
+    assert parse("What's my cat called?") is None
+    assert parse("a?\nb\nc") is None
+
+
+def test_statements_are_kept_verbatim_and_small_talk_is_not() -> None:
+    said = "Hello! My cat is called Biscuit. She sleeps in the bathtub. How are you? Thanks a lot."
+    assert telling(said, []) == [CAT]
+    assert telling(said, ["My cat Biscuit sleeps in the bathtub."]) == [
+        f"{CAT} She sleeps in the bathtub."
+    ]
+
+
+def memory(number: int, episode: int = 1, state: MemoryState = MemoryState.BUFFER) -> Memory:
+    return Memory(id=MemoryId(number), episode=EpisodeId(episode), text=CAT, at=NOW, state=state)
+
+
+def answer(number: int, right: bool, control: bool = False) -> ExamAnswer:
+    return ExamAnswer(
+        night=1, memory=MemoryId(number), kind=DreamKind.FACT, question="?", expected="x", answer="x", right=right,
+        control_answer="y", control_right=control,
+    )  # fmt: skip
+
+
+def test_two_thirds_pass_where_the_control_was_wrong() -> None:
+    assert judge(memory(1), [answer(1, True), answer(1, True), answer(1, False)]).passed
+    assert not judge(memory(1), [answer(1, True), answer(1, False), answer(1, False)]).passed
+    assert not judge(memory(1), [answer(1, True), answer(1, True)]).passed  # too few questions
+    assert not judge(
+        memory(1), [answer(1, True, True), answer(1, True, True), answer(1, False)]
+    ).passed
+
+
+def test_an_episode_leaves_only_with_all_its_memories() -> None:
+    episodes = [
+        Episode(id=EpisodeId(i), said="x", replied=None, at=NOW, origin=o)
+        for i, o in ((1, Origin.TYPED), (2, Origin.TYPED), (3, Origin.TYPED), (4, Origin.DOCUMENT))
+    ]
+    memories = [memory(1), memory(2), memory(3, 2), memory(4, 2, MemoryState.SUPERSEDED)]
+    passed = {m: judge(memory(m), [answer(m, True)] * 3) for m in (1, 3)}
+    # 1 has a memory that was never examined; 3 told nothing; 4 is a document and waits
+    assert leaving(episodes, memories, passed) == [2, 3]
+
+
+def test_alarms_fail_closed() -> None:
+    fine = Drift(perplexity_before=20.0, perplexity_after=20.5, kl=0.0)
+    assert alarm(fine, [], Limits()) is None
+    assert "perplexity" in str(
+        alarm(Drift(perplexity_before=20.0, perplexity_after=25.0, kl=0.0), [], Limits())
+    )
+    assert alarm(Drift(perplexity_before=20.0, perplexity_after=float("nan"), kl=0.0), [], Limits())
+    assert "lost" in str(
+        alarm(fine, [answer(1, False, True)] * 5 + [answer(1, True, True)] * 5, Limits())
+    )
+
+
+def test_no_evaluation_question_or_statement_is_among_the_exercises() -> None:
+    import itertools
+    import json
+
+    from sleep.instincts.examples import Talk
+    from sleep.instincts.train import apart
+
+    data = Path(__file__).parents[2] / "data"
+    lines = [
+        json.loads(line)
+        for folder in ("recall", "demo")
+        for file in (data / folder).glob("*.jsonl")
+        for line in file.read_text("utf-8").splitlines()
+    ]
+    used = {x.get("question") or x["content"] for x in lines}
+    for example in itertools.islice(apart(Talk(0).examples()), 3000):
+        said = [*example.turns[-1].content.splitlines(), *example.reply.splitlines()]
+        assert not {line.strip('"') for line in said} & used
+
+
+def test_exercises_follow_from_their_seed() -> None:
+    import itertools
+
+    from sleep.instincts.examples import Talk
+
+    def first(seed: int) -> list[str]:
+        return [e.reply for e in itertools.islice(Talk(seed).examples(), 50)]
+
+    assert first(3) == first(3) != first(4)
