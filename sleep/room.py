@@ -35,7 +35,7 @@ class SleepConfig:
     limits: Limits = field(default_factory=Limits)
     exam: int = 4
     """Questions a memory, set aside before training."""
-    texts: int = 128
+    texts: int = 64
     """Texts of the base to rehearse; a tenth more is kept aside to measure drift."""
     earlier_dreams: int = 64
     """Dreams of earlier nights rehearsed, at most."""
