@@ -27,8 +27,8 @@ from agent.decoding import (
     seed_torch,
     until_stop,
 )
+from agent.encoding import Encoder
 from agent.model import Sampling
-from agent.prompt import PERSONA
 from memory.episode import Turn
 from memory.errors import WeightsError
 
@@ -36,19 +36,17 @@ from memory.errors import WeightsError
 DECODE_ROWS = 48
 
 
-class LocalModel:
+class LocalModel(Encoder):
     """A `LanguageModel` over transformers. `network` is the bare model or a PeftModel around it."""
 
     def __init__(
         self, network: Any, tokenizer: Any, *, name: str, has_instincts: bool = False
     ) -> None:
+        super().__init__(tokenizer)
         self.network = network
-        self.tokenizer = tokenizer
         self.name = name
         self.has_instincts = has_instincts
         self.lock = threading.RLock()
-        self._controls = [t for t in tokenizer.all_special_tokens if t]
-        self._persona_is_system = _takes_system(tokenizer)
 
     @classmethod
     def load(
@@ -117,58 +115,6 @@ class LocalModel:
     def context_tokens(self) -> int:
         return int(getattr(self.network.config, "max_position_embeddings", 2048))
 
-    # ---------------------------------------------------------------- prompts
-
-    def prompt(self, turns: Sequence[Turn]) -> str:
-        """The exact text given to the model, ready for its reply."""
-        return self._render([t.content for t in turns], [t.role.value for t in turns])
-
-    def encode(self, turns: Sequence[Turn]) -> list[int]:
-        """The prompt's token ids. Control tokens inside a turn come out as plain text, not as structure."""
-        contents = [t.content for t in turns]
-        roles = [t.role.value for t in turns]
-        if not any(control in c for c in contents for control in self._controls):
-            return self._ids(self._render(contents, roles))
-        marks = [f"\uf8ff{i}\uf8ff" for i in range(len(contents))]
-        rest, ids = self._render(marks, roles), list[int]()
-        for mark, content in zip(marks, contents, strict=True):
-            before, rest = rest.split(mark, 1)
-            ids += self._ids(before)
-            ids += self._ids(content, split_special_tokens=True)
-        return ids + self._ids(rest)
-
-    def encode_spans(self, text: str) -> list[tuple[int, int]]:
-        """Where each token of `encode_reply(text, end=False)` stands in the text."""
-        found = self.tokenizer(
-            text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
-        )
-        return [(int(a), int(b)) for a, b in found["offset_mapping"]]
-
-    def encode_reply(self, text: str, *, end: bool = True) -> list[int]:
-        """A reply's token ids, closed by the end-of-turn token."""
-        ids = self._ids(text, split_special_tokens=True)
-        return [*ids, self.end_id] if end else ids
-
-    def count_tokens(self, turns: Sequence[Turn]) -> int:
-        return len(self.encode(turns))
-
-    @property
-    def end_id(self) -> int:
-        """The token that ends a turn."""
-        return int(self.tokenizer.eos_token_id)
-
-    def _ids(self, text: str, **options: Any) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=False, **options).input_ids)
-
-    def _render(self, contents: Sequence[str], roles: Sequence[str]) -> str:
-        messages = [{"role": r, "content": c} for r, c in zip(roles, contents, strict=True)]
-        if self._persona_is_system:
-            messages.insert(0, {"role": "system", "content": PERSONA})
-        text = self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True
-        )
-        return str(text)
-
     # --------------------------------------------------------------- decoding
 
     def stream(
@@ -215,11 +161,6 @@ class LocalModel:
         """One reply a prompt, decoded in batches sorted by length."""
         rows = self.decode([self.encode(p) for p in prompts], sampling, adapter=adapter)
         return [self.text(row, sampling.stop) for row in rows]
-
-    def text(self, row: Sequence[int], stop: Sequence[str] = ()) -> str:
-        """A decoded row as text, cut at the first stop string."""
-        text = str(self.tokenizer.decode(row, skip_special_tokens=True))
-        return "".join(until_stop(iter([text]), stop)).strip()
 
     def decode(
         self,
@@ -283,11 +224,14 @@ class LocalModel:
 
     # ---------------------------------------------------------------- scoring
 
-    def hidden(self, network: Any, ids: Tensor, mask: Tensor) -> Tensor:
-        """Last hidden states (B, T, D), adapters included, without logits."""
+    def hidden(self, network: Any, ids: Tensor, seen: Tensor, positions: Tensor) -> Tensor:
+        """Last hidden states (B, T, D), adapters included, without logits.
+
+        `seen` (B, 1, T, T) says which token sees which, `positions` (B, T) where each stands in its sequence.
+        """
         inner = bare_inside(network)
         out: Tensor = inner.model(
-            input_ids=ids, attention_mask=mask, use_cache=False
+            input_ids=ids, attention_mask=seen, position_ids=positions, use_cache=False
         ).last_hidden_state
         return out
 
@@ -295,14 +239,3 @@ class LocalModel:
         """Logits (N, V) in float32 for chosen hidden states (N, D)."""
         out: Tensor = bare_inside(network).lm_head(hidden).float()
         return out
-
-
-def _takes_system(tokenizer: Any) -> bool:
-    """Gemma's template refuses a system message."""
-    try:
-        tokenizer.apply_chat_template(
-            [{"role": "system", "content": "x"}, {"role": "user", "content": "y"}], tokenize=False
-        )
-    except Exception:  # noqa: BLE001  # jinja2's TemplateError, or whatever a template raises
-        return False
-    return True
