@@ -23,7 +23,7 @@ from sleep.narrated import Tick, narrated
 from sleep.plan import EXAM_SECONDS, fitting, waiting
 from sleep.replay import memories_in
 from sleep.room import Room
-from sleep.training import train
+from sleep.training import passes, train
 from sleep.words import normal
 
 
@@ -144,8 +144,8 @@ def seed(room: Room) -> Iterator[NightEvent]:
     resume = room.staging / "unfinished.safetensors"
     losses = []
     for step in train(
-        room.model, room.moving, lessons, room.texts, room.config.training,
-        seed=room.seed, stop=room.stop, deadline=deadline, resume=resume,
+        room.model, room.moving, passes(lessons, room.config.training, room.seed), room.texts,
+        room.config.training, seed=room.seed, stop=room.stop, deadline=deadline, resume=resume,
     ):  # fmt: skip
         losses.append(round(step.loss, 4))
         yield Progressed(

@@ -62,7 +62,7 @@ class Step:
 def train(
     model: LocalModel,
     trainable: Sequence[Tensor],
-    lessons: Sequence[Lesson],
+    steps: Sequence[Sequence[Lesson]],
     rehearsal: Sequence[Lesson],
     config: TrainingConfig,
     *,
@@ -71,20 +71,20 @@ def train(
     deadline: float = math.inf,
     resume: Path | None = None,
 ) -> Iterator[Step]:
-    """Yield after every optimiser step. Ends early, at a step's end, when `stop()` or past `deadline` (monotonic).
+    """One optimiser step for each of `steps`, and a yield after it.
 
-    The learning rate falls linearly to zero over the planned steps; when the deadline is nearer than the planned
-    end, it falls with the time instead, so that an early end still ends on a small step. `resume` names a safetensors
-    file in which the run is kept every two minutes, and from which it goes on.
+    Ends early, at a step's end, when `stop()` or past `deadline` (monotonic). The learning rate falls linearly to zero
+    over the planned steps; when the deadline is nearer than the planned end, it falls with the time instead, so that an
+    early end still ends on a small step. `resume` names a safetensors file in which the run is kept every two minutes,
+    and from which it goes on.
     """
-    order = list(_plan(lessons, config, seed))
     texts = _endless(rehearsal, random.Random(seed + 1))
     optimiser = torch.optim.AdamW(
         list(trainable), lr=config.lr, betas=(0.9, 0.99), weight_decay=0.0
     )
     first = _load(resume, trainable, optimiser) if resume else 0
     began = saved = time.monotonic()
-    for step, chosen in enumerate(order):
+    for step, chosen in enumerate(steps):
         if step < first:
             continue
         now = time.monotonic()
@@ -96,23 +96,22 @@ def train(
                 _save(resume, trainable, optimiser, step)
             return
         # 1. learning rate: warm up, then fall linearly with steps or with time, whichever is further
-        through = max(step / len(order), (now - began) / (deadline - began))
-        rising = (step + 1) / max(1.0, config.warm_up * len(order))
+        through = max(step / len(steps), (now - began) / (deadline - began))
+        rising = (step + 1) / max(1.0, config.warm_up * len(steps))
         for group in optimiser.param_groups:
             group["lr"] = config.lr * min(1.0, rising) * (1.0 - through)
         # 2. the lessons, and beside them what must stay as it is
-        loss = _backward(model, chosen, config, 1.0)
         kept = [next(texts) for _ in range(config.rehearsal_rows)] if rehearsal else []
-        kept_loss = _backward(model, kept, config, config.rehearsal_weight) if kept else 0.0
+        loss, kept_loss = _backward(model, chosen, kept, config)
         # 3. one step
         torch.nn.utils.clip_grad_norm_(list(trainable), 1.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         spent = time.monotonic() - began
-        left = spent / (step + 1 - first) * (len(order) - step - 1)
+        left = spent / (step + 1 - first) * (len(steps) - step - 1)
         yield Step(
             done=step + 1,
-            total=len(order),
+            total=len(steps),
             loss=loss,
             rehearsal_loss=kept_loss,
             seconds_left=min(left, deadline - time.monotonic()),
@@ -120,41 +119,37 @@ def train(
 
 
 def _backward(
-    model: LocalModel, lessons: Sequence[Lesson], config: TrainingConfig, scale: float
-) -> float:
-    """Accumulate the gradient of the mean divergence over these lessons' answer tokens; return the loss."""
-    b: Batch = batch([(x.ids, x.start) for x in lessons], model.end_id, model.device)
+    model: LocalModel, lessons: Sequence[Lesson], kept: Sequence[Lesson], config: TrainingConfig
+) -> tuple[float, float]:
+    """Accumulate the gradient of the mean divergence over the answer tokens of both; return the two losses."""
+    every = [*lessons, *kept]
+    b: Batch = batch([(x.ids, x.start) for x in every], model.end_id, model.device)
     with model.worn() as network:
-        student = answer_logp(model, network, b)  # (N, V)
-        per_token = torch.cat(
-            [
-                divergence(
-                    x.top_logp.to(q), q, x.top_ids.to(q.device), beta=config.beta, clip=config.clip
-                )
-                for x, q in zip(lessons, student.split(b.lengths), strict=True)
-            ]
-        )  # (N,)
-        weights = torch.cat([torch.full((x.answers,), x.weight) for x in lessons]).to(per_token)
-        loss = (per_token * weights).sum() / weights.sum()
-        (loss * scale).backward()
-    return float(loss.detach())
+        student = answer_logp(model, network, b).split(b.lengths)  # each (A, V)
+        per_token = [
+            divergence(
+                x.top_logp.to(q), q, x.top_ids.to(q.device), beta=config.beta, clip=config.clip
+            )
+            for x, q in zip(every, student, strict=True)
+        ]  # each (A,)
+        weight = sum(x.weight * x.answers for x in lessons)
+        learnt = torch.stack([x.weight * d.sum() for x, d in zip(lessons, per_token, strict=False)])
+        loss = learnt.sum() / weight
+        stayed = torch.cat(per_token[len(lessons) :]).mean() if kept else torch.zeros(())
+        (loss + config.rehearsal_weight * stayed).backward()
+    return float(loss.detach()), float(stayed.detach())
 
 
-def _plan(lessons: Sequence[Lesson], config: TrainingConfig, seed: int) -> Iterator[list[Lesson]]:
-    """Batches for every pass: shuffled, then sorted by length within windows, so that hardly anything is padding."""
+def passes(lessons: Sequence[Lesson], config: TrainingConfig, seed: int) -> list[list[Lesson]]:
+    """The lessons of every step: each pass shuffles them anew."""
     draw = random.Random(seed)
-    batches_a_pass = math.ceil(len(lessons) / config.rows)
-    needed = math.ceil(config.least_steps / batches_a_pass) if lessons else 0
+    steps_a_pass = math.ceil(len(lessons) / config.rows)
+    needed = math.ceil(config.least_steps / steps_a_pass) if lessons else 0
+    steps: list[list[Lesson]] = []
     for _ in range(max(config.passes, needed)):
-        order = draw.sample(range(len(lessons)), len(lessons))
-        window = config.rows * 8
-        batches = []
-        for begin in range(0, len(order), window):
-            some = sorted(order[begin : begin + window], key=lambda i: len(lessons[i].ids))
-            batches += [some[i : i + config.rows] for i in range(0, len(some), config.rows)]
-        draw.shuffle(batches)
-        for chosen in batches:
-            yield [lessons[i] for i in chosen]
+        order = draw.sample(list(lessons), len(lessons))
+        steps += [order[i : i + config.rows] for i in range(0, len(order), config.rows)]
+    return steps
 
 
 def _save(

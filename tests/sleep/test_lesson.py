@@ -1,0 +1,66 @@
+"""Packed batches give every sequence the log-probabilities that it gets alone."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import make_checkpoint
+
+from agent.local_model import LocalModel
+from sleep.lesson import answer_logp, batch, hard, scored
+from sleep.training import TrainingConfig, passes
+
+
+def sequences(seed: int, count: int) -> list[tuple[tuple[int, ...], int]]:
+    """Random prompts with a common beginning, some in pairs with a longer one, and random answers."""
+    draw = random.Random(seed)
+    trunk = tuple(draw.randrange(3, 400) for _ in range(9))
+    out = []
+    for i in range(count):
+        own = tuple(draw.randrange(3, 400) for _ in range(draw.randint(1, 12)))
+        shared = trunk[: draw.choice([0, 4, 9])] if i % 3 else trunk + own[:1]
+        ids = (*shared, *own, *(draw.randrange(3, 400) for _ in range(3)))
+        out.append((ids, len(ids) - draw.randint(1, 3)))
+    return [*out, out[0], (out[1][0], 1)]  # a repetition, and a sequence that is all answer
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma"])
+@pytest.mark.parametrize("row", [16, 64, 4096])
+def test_packing_changes_no_log_probability(tmp_path: Path, kind: str, row: int) -> None:
+    model = LocalModel.load(make_checkpoint(tmp_path / kind, kind), name=kind, device="cpu")
+    items = sequences(row, 14)
+    with model.worn() as network, torch.inference_mode():
+        packed = batch(items, model.end_id, "cpu", row=row)
+        together = answer_logp(model, network, packed)
+        alone = [answer_logp(model, network, batch([x], model.end_id, "cpu")) for x in items]
+    assert packed.targets.tolist() == [t for ids, start in items for t in ids[start:]]
+    assert packed.ids.numel() < sum(len(ids) for ids, _ in items) or row < 64
+    torch.testing.assert_close(together, torch.cat(alone), atol=1e-4, rtol=0)
+
+
+def test_one_sequence_is_scored_as_the_plain_model_scores_it(tiny_checkpoint: Path) -> None:
+    model = LocalModel.load(tiny_checkpoint, name="tiny", device="cpu")
+    ids = list(range(5, 25))
+    with model.worn() as network, torch.inference_mode():
+        ours = answer_logp(model, network, batch([(ids, 1)], model.end_id, "cpu"))
+        plain = model.network(torch.tensor([ids])).logits[0, :-1].log_softmax(-1)
+    torch.testing.assert_close(ours, plain, atol=1e-4, rtol=0)
+
+
+def test_scores_come_back_in_the_order_asked(tiny_checkpoint: Path) -> None:
+    model = LocalModel.load(tiny_checkpoint, name="tiny", device="cpu")
+    pairs = [((1, 9, n), (n, 7)) for n in (90, 30, 60)] * 11
+    forward = scored(model, pairs, adapter=False, top_k=3)
+    backward = scored(model, pairs[::-1], adapter=False, top_k=3)[::-1]
+    for one, other in zip(forward, backward, strict=True):
+        torch.testing.assert_close(one[0], other[0], atol=1e-4, rtol=0)
+
+
+def test_every_pass_sees_every_lesson_once() -> None:
+    lessons = [hard([1, n], [n + 1]) for n in range(11)]
+    steps = passes(lessons, TrainingConfig(rows=4, passes=3, least_steps=1), seed=0)
+    assert [len(s) for s in steps] == [4, 4, 3] * 3
+    assert {x.ids for s in steps[3:6] for x in s} == {x.ids for x in lessons}
