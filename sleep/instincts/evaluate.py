@@ -11,9 +11,9 @@ from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import DreamKind
 from sleep.dreams import is_true_to, parse
-from sleep.instincts.examples import MIX, Example, Talk
+from sleep.instincts.examples import SKILLS, Example, Talk
 from sleep.instincts.families import families
-from sleep.words import abstains, agrees, normal
+from sleep.words import abstains, agrees, normal, words
 
 
 def evaluate(
@@ -26,7 +26,7 @@ def evaluate(
     """`count` exercises of scenes that training never drew; of families it never saw, where there are any."""
     held_out = any(f.held_out for f in families())
     talk = Talk(seed, held_out=held_out)
-    examples = list(itertools.islice(talk.examples([s for s in MIX if s != "greet"]), count))
+    examples = list(itertools.islice(talk.examples([s for s in SKILLS if s != "greet"]), count))
     ids = [model.encode(e.turns) for e in examples]
     rows = model.decode(
         ids,
@@ -69,5 +69,10 @@ def right(example: Example, answer: str) -> bool:
         return {normal(x) for x in answer.splitlines()} == {
             normal(x) for x in example.reply.splitlines()
         }
+    first, said = (words(x)[:1] for x in (example.reply.lower(), answer.lower()))
+    if first in (["yes"], ["no"]) and said != first:
+        return False
+    if first == ["yes"]:
+        return True
     question = prompt.splitlines()[-1]
     return agrees(answer, question, example.reply, prompt.rsplit("\n", 1)[0] + " " + example.reply)

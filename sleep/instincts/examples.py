@@ -1,6 +1,7 @@
 """Training examples: a prompt in one of somnus' shapes, and the reply wanted. Seeded, deterministic, endless.
 
-A scene is a handful of filled families, as if one user had told them; every skill draws its examples from a scene.
+A scene is what one user told in a few lines, and several exercises about it: they share most of their prompt, which is
+read once. Asked different things about the same lines, the model has to look rather than guess.
 """
 
 from __future__ import annotations
@@ -11,20 +12,20 @@ from dataclasses import dataclass
 
 from agent import prompt
 from memory.episode import DreamKind, Turn
-from sleep.instincts.families import Ask, Family, Values, families, fill, vocabulary
+from sleep.instincts.families import SLOT, Ask, Family, Values, families, fill, vocabulary
 
 UNTOLD = "You haven't told me that."
-# How often each skill is practised.
-MIX = {
-    "read": 9,
-    "crowd": 24,
-    "change": 7,
-    "absent": 9,
-    "blank": 9,
-    "dream": 26,
-    "extract": 13,
-    "greet": 3,
+LINES = (1, 1, 1, 2, 2, 3, 3, 3, 4, 4, 5, 6)
+"""Lines told in a scene of reading."""
+DREAMS = {
+    DreamKind.FACT: 4,
+    DreamKind.REVERSE: 3,
+    DreamKind.INDIRECT: 4,
+    DreamKind.NEVER: 2,
 }
+"""How often each kind of dream is practised."""
+# Where a second statement may go on in lower case.
+JOINED = ("my ", "the ", "we ", "on ", "at ", "in ", "our ", "every ", "there ", "it ", "a ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +40,28 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A family filled with values, and the words in which it was told."""
+    """A family filled with values; `old` is what it was before a correction, `twin` whether a sibling stands by."""
 
     family: Family
     values: Values
-    said: str
+    old: Values | None = None
+    twin: Values | None = None
 
     def memory(self) -> str:
         return fill(self.family.memory, self.values)
+
+    def asks(self) -> list[Ask]:
+        """What can be asked about it now: beside a sibling, only what names the one that is meant."""
+        blocks = [a for a in self.family.asks if a.kind != "was"]
+        if self.twin is None:
+            return blocks
+        telling = {m[2] for m in SLOT.finditer(self.family.memory)}
+        apart = {s for s in telling if self.values[s] != self.twin[s]}
+        clear = [
+            Ask(a.kind, tuple(q for q in a.questions if _slots(q) & apart), a.answers)
+            for a in blocks
+        ]
+        return [a for a in clear if a.questions]
 
 
 class Talk:
@@ -56,172 +71,208 @@ class Talk:
         self.rng = random.Random(seed)
         self.families = [f for f in families() if f.held_out == held_out]
 
-    def tell(self, family: Family | None = None) -> Told:
-        rng = self.rng
-        family = family or rng.choice(self.families)
-        values = family.draw(rng)
-        # Reading must work on what was said as well as on the memory that replay made of it.
-        words = family.memory if rng.random() < 0.3 else rng.choice(family.say)
-        return Told(family, values, fill(words, values))
-
-    def crowd(self, count: int, avoid: Family) -> list[Told]:
-        """Other things told: sometimes of the same family with other values, which is where mix-ups come from."""
-        out = []
-        for _ in range(count):
-            out.append(self.tell(self.rng.choice([f for f in self.families if f is not avoid])))
-        return out
-
-    def sibling(self, told: Told) -> Told | None:
-        """The same kind of statement about something else: the dog's name beside the cat's."""
-        asked = " ".join(q for a in told.family.asked("fact") for q in a.questions)
-        keys = [s for s in told.values if "{" + s + "}" in asked]
-        if not keys:
-            return None
-        values = told.family.draw(self.rng)
-        if any(values[k] == told.values[k] for k in keys):
-            return None
-        return Told(told.family, values, fill(self.rng.choice(told.family.say), values))
+    def scenes(self) -> Iterator[list[Example]]:
+        """An endless stream, in the proportions of SCENES."""
+        kinds, shares = list(SCENES), list(SCENES.values())
+        while True:
+            made = self.rng.choices(kinds, shares)[0](self)
+            if made:
+                yield list({e.turns[-1].content + e.reply: e for e in made}.values())
 
     def examples(self, skills: Sequence[str] | None = None) -> Iterator[Example]:
-        """An endless stream in the proportions of MIX."""
-        names = list(skills or MIX)
-        while True:
-            skill = self.rng.choices(names, [MIX[n] for n in names])[0]
-            made = SKILLS[skill](self)
-            if made is not None:
-                yield made
+        """The exercises of the scenes one by one."""
+        for scene in self.scenes():
+            yield from (e for e in scene if skills is None or e.skill in skills)
 
+    def tell(self, count: int) -> list[Told]:
+        """Things of unrelated families."""
+        some: list[Family] = []
+        for _ in range(count):
+            some.append(self.rng.choice(self.others(some)))
+        return [Told(f, f.draw(self.rng)) for f in some]
 
-def _question(
-    rng: random.Random, ask: Ask, values: Values, old: Values | None = None
-) -> tuple[str, str]:
-    question = fill(rng.choice(ask.questions), values, old)
-    if rng.random() < 0.15:  # people don't always type the question mark or the capital
-        question = (
-            question.rstrip("?") if rng.random() < 0.5 else question[:1].lower() + question[1:]
+    def others(self, some: Sequence[Family]) -> list[Family]:
+        """Families about which these tell nothing: of related ones, one may answer what is asked about another."""
+        return [f for f in self.families if not any(related(f, g) for g in some)]
+
+    def say(self, told: Told) -> str:
+        # Reading must work on what was said as well as on the memory that replay made of it.
+        words = told.family.memory if self.rng.random() < 0.3 else self.rng.choice(told.family.say)
+        return fill(words, told.values, told.old)
+
+    def join(self, first: str, second: str) -> str:
+        """Two statements in one sentence, or in one breath."""
+        if second.lower().startswith(JOINED):
+            second = second[:1].lower() + second[1:]
+        elif not second.startswith(("I ", "I'")):
+            return f"{first} {second}"
+        return first.rstrip(".!") + self.rng.choice([", and ", ", and ", "; ", ", but "]) + second
+
+    def question(self, ask: Ask, values: Values, old: Values | None = None) -> tuple[str, str]:
+        """A question and its answer."""
+        question = fill(self.rng.choice(ask.questions), values, old)
+        if self.rng.random() < 0.15:  # people don't always type the question mark or the capital
+            question = (
+                question.rstrip("?")
+                if self.rng.random() < 0.5
+                else question[:1].lower() + question[1:]
+            )
+        return question, fill(self.rng.choice(ask.answers), values, old)
+
+    def sibling(self, told: Told) -> tuple[Told, Told] | None:
+        """Two of a kind: the dog's name beside the cat's, which is where mix-ups come from."""
+        other = told.family.draw(self.rng)
+        one, two = (
+            Told(told.family, told.values, None, other),
+            Told(told.family, other, None, told.values),
         )
-    return question, fill(rng.choice(ask.answers), values, old)
+        plain = [a for a in one.asks() if a.kind == "fact"]
+        return (one, two) if plain and [a for a in two.asks() if a.kind == "fact"] else None
 
 
-def _ask(rng: random.Random, family: Family) -> Ask:
-    blocks = [a for a in family.asks if a.kind != "was"]
-    return rng.choice(blocks)
+def related(one: Family, other: Family) -> bool:
+    """Whether two families are about the same things: their names share a word after the first (pet-name, pet-age)."""
+    return bool(set(one.name.split("-")[1:]) & set(other.name.split("-")[1:]))
 
 
-def read(talk: Talk) -> Example | None:
-    """One statement, one question."""
-    told = talk.tell()
-    q, a = _question(talk.rng, _ask(talk.rng, told.family), told.values)
-    return Example("read", tuple(prompt.reading(q, [told.said])), a, told.family.name)
+def _slots(text: str) -> set[str]:
+    return {m[2] for m in SLOT.finditer(text)}
 
 
-def crowd(talk: Talk) -> Example | None:
-    """The right statement among one to five others; one time in five the question is about none of them."""
-    told = talk.tell()
-    others = talk.crowd(talk.rng.randint(1, 4), told.family)
-    if talk.rng.random() < 0.35 and (twin := talk.sibling(told)):
-        others[0] = twin
-    said = [o.said for o in others]
-    if told.family.never and talk.rng.random() < 0.2:
-        q, a = _question(talk.rng, talk.rng.choice(told.family.never), told.values)
-    else:
-        q, a = _question(talk.rng, _ask(talk.rng, told.family), told.values)
-    said.insert(talk.rng.randint(0, len(said)), told.said)
-    return Example("crowd", tuple(prompt.reading(q, said)), a, told.family.name)
+def reading(talk: Talk) -> list[Example]:
+    """A few lines, some of them alike, corrected later or with two facts, and questions about them or about nothing."""
+    rng = talk.rng
+    count = rng.choice(LINES)
+    every = talk.tell(count + sum(rng.random() < 0.3 for _ in range(count)))
+    told, extras = every[:count], every[count:]
+    if len(told) > 1 and rng.random() < 0.4 and (pair := talk.sibling(told[0])):
+        told[:2] = pair
+        rng.shuffle(told)
+    lines = [talk.say(t) for t in told]
+    for extra in extras:
+        i = rng.randrange(len(lines))
+        lines[i] = talk.join(lines[i], talk.say(extra))
+    told += extras
+    changed = _corrected(talk, told, lines) if rng.random() < 0.25 else None
+    if changed:
+        told.append(changed)
+    skill = "change" if changed else ("read" if len(lines) == 1 else "crowd")
+    out = []
+    for _ in range(rng.randint(4, 7) if len(lines) > 1 else rng.randint(3, 4)):
+        draw = rng.random()
+        about = changed if changed and draw > 0.5 else rng.choice(told)
+        if draw < 0.13:
+            other = rng.choice(talk.others([t.family for t in told]))
+            q, a = _untold(talk, other)
+            out.append(Example("absent", tuple(prompt.reading(q, lines)), a, other.name))
+            continue
+        was = about.family.asked("was") if about.old else []
+        if draw < 0.26 and about.family.never:
+            q, a = talk.question(rng.choice(about.family.never), about.values, about.old)
+        elif was and rng.random() < 0.4:
+            q, a = talk.question(rng.choice(was), about.values, about.old)
+        elif blocks := about.asks():
+            q, a = talk.question(rng.choice(blocks), about.values, about.old)
+        else:
+            continue
+        out.append(Example(skill, tuple(prompt.reading(q, lines)), a, about.family.name))
+    return out
 
 
-def change(talk: Talk) -> Example | None:
-    """A statement and its later correction: asked for now, or for before."""
-    family = talk.rng.choice(talk.families)
-    if not family.change:
+def _corrected(talk: Talk, told: Sequence[Told], lines: list[str]) -> Told | None:
+    """Put a statement first in `lines` and its correction last; None, and nothing put, where none is to be had."""
+    able = [f for f in talk.others([t.family for t in told]) if f.change]
+    if not able:
         return None
+    family = talk.rng.choice(able)
     old = family.draw(talk.rng)
     new = family.redraw(talk.rng, old)
     if any(old[s] == new[s] for s in family.moving()):
         return None
-    first = fill(talk.rng.choice(family.say), old)
-    later = fill(talk.rng.choice([*family.change, *family.change, family.memory]), new, old)
-    said = [first, *(o.said for o in talk.crowd(talk.rng.randint(0, 3), family)), later]
-    was = family.asked("was")
-    if was and talk.rng.random() < 0.4:
-        q, a = _question(talk.rng, was[0], new, old)
-    else:
-        q, a = _question(talk.rng, _ask(talk.rng, family), new, old)
-    return Example("change", tuple(prompt.reading(q, said)), a, family.name)
+    lines.insert(0, fill(talk.rng.choice(family.say), old))
+    lines.append(fill(talk.rng.choice([*family.change, *family.change, family.memory]), new, old))
+    return Told(family, new, old)
 
 
-def absent(talk: Talk) -> Example | None:
-    """A question about something that none of the statements tells."""
-    told = talk.tell()
-    said = [o.said for o in talk.crowd(talk.rng.randint(1, 5), told.family)]
-    q, a = _untold(talk, told)
-    return Example("absent", tuple(prompt.reading(q, said)), a, told.family.name)
+def _untold(talk: Talk, family: Family) -> tuple[str, str]:
+    values = family.draw(talk.rng)
+    if family.never and talk.rng.random() < 0.4:
+        return talk.question(talk.rng.choice(family.never), values)
+    blocks = [a for a in family.asks if a.kind != "was"]
+    return talk.question(talk.rng.choice(blocks), values)[0], UNTOLD
 
 
-def blank(talk: Talk) -> Example | None:
-    """A personal question with nothing told at all."""
-    told = talk.tell()
-    q, a = _untold(talk, told)
-    return Example("blank", tuple(prompt.chat(q)), a, told.family.name)
+def dreaming(talk: Talk) -> list[Example]:
+    """A statement, with one fact or two, becomes questions of several kinds and their answers."""
+    rng = talk.rng
+    told = talk.tell(1 if rng.random() < 0.6 else 2)
+    said = talk.say(told[0])
+    for other in told[1:]:
+        said = talk.join(said, talk.say(other))
+    out = []
+    for _ in range(rng.randint(4, 6)):
+        about = rng.choice(told)
+        kind = rng.choices(list(DREAMS), list(DREAMS.values()))[0]
+        blocks = about.family.never if kind is DreamKind.NEVER else about.family.asked(kind.value)
+        if blocks:
+            turns = tuple(prompt.dreaming([said], kind))
+            out.append(_dream(talk, rng.choice(blocks), about, turns))
+    return out
 
 
-def _untold(talk: Talk, told: Told) -> tuple[str, str]:
-    if told.family.never and talk.rng.random() < 0.5:
-        return _question(talk.rng, talk.rng.choice(told.family.never), told.values)
-    return _question(talk.rng, _ask(talk.rng, told.family), told.values)[0], UNTOLD
+def dreaming_of_change(talk: Talk) -> list[Example]:
+    """A statement and its correction: how it was before, how it is now."""
+    lines: list[str] = []
+    changed = _corrected(talk, [], lines)
+    if changed is None:
+        return []
+    out = []
+    for kind in (DreamKind.WAS, DreamKind.WAS, DreamKind.FACT, DreamKind.INDIRECT):
+        if blocks := changed.family.asked(kind.value):
+            turns = tuple(prompt.dreaming(lines, kind))
+            out.append(_dream(talk, talk.rng.choice(blocks), changed, turns))
+    return out
 
 
-def dream(talk: Talk) -> Example | None:
-    """A statement becomes a question of a given kind and its answer."""
-    told = talk.tell()
-    kinds = [
-        DreamKind.FACT,
-        DreamKind.FACT,
-        DreamKind.REVERSE,
-        DreamKind.INDIRECT,
-        DreamKind.INDIRECT,
-        DreamKind.NEVER,
-    ]
-    kind = talk.rng.choice(kinds)
-    never = kind is DreamKind.NEVER
-    blocks = list(told.family.never) if never else told.family.asked(kind.value)
-    if not blocks:
-        return None
-    q, a = _question(talk.rng, talk.rng.choice(blocks), told.values)
-    q = q[:1].upper() + q[1:]
-    return Example(
-        "dream", tuple(prompt.dreaming([told.said], kind)), f"{q}\n{a}", told.family.name
-    )
+def _dream(talk: Talk, ask: Ask, about: Told, turns: tuple[Turn, ...]) -> Example:
+    cue, reply = talk.question(ask, about.values, about.old)
+    return Example("dream", turns, f"{cue[:1].upper()}{cue[1:]}\n{reply}", about.family.name)
 
 
-def extract(talk: Talk) -> Example | None:
+def blank(talk: Talk) -> list[Example]:
+    """Personal questions with nothing told at all."""
+    out = []
+    for family in talk.rng.sample(talk.families, 5):
+        q, a = _untold(talk, family)
+        out.append(Example("blank", tuple(prompt.chat(q)), a, family.name))
+    return out
+
+
+def extracting(talk: Talk) -> list[Example]:
     """A message of facts and small talk becomes the facts alone; or nothing."""
     rng = talk.rng
-    told = [talk.tell() for _ in range(rng.choice([0, 0, 1, 1, 1, 2, 2, 3, 4]))]
-    told = list({t.family.name: t for t in told}.values())
+    told = talk.tell(rng.choice([0, 0, 1, 1, 1, 2, 2, 3, 4]))
     parts = [fill(rng.choice(t.family.say), t.values) for t in told]
     for _ in range(rng.choice([0, 0, 1, 1, 2]) if told else rng.choice([1, 1, 2])):
         idle = rng.choice(vocabulary("small_talk" if rng.random() < 0.6 else "general_questions"))
         if not told and rng.random() < 0.3:
-            idle = _untold(talk, talk.tell())[0]
+            idle = _untold(talk, rng.choice(talk.families))[0]
         parts.insert(rng.randint(0, len(parts)), idle)
     reply = "\n".join(t.memory() for t in told) or prompt.NOTHING
     family = told[0].family.name if told else "small talk"
-    return Example("extract", tuple(prompt.extracting(" ".join(parts))), reply, family)
+    return [Example("extract", tuple(prompt.extracting(" ".join(parts))), reply, family)]
 
 
-def greet(talk: Talk) -> Example | None:
+def greeting(talk: Talk) -> list[Example]:
     """Something is told in passing: a short acknowledgement, not an essay."""
-    told = talk.tell()
-    return Example(
-        "greet",
-        tuple(prompt.chat(told.said)),
-        talk.rng.choice(vocabulary("acks")),
-        told.family.name,
-    )
+    return [
+        Example("greet", tuple(prompt.chat(talk.say(t))), talk.rng.choice(vocabulary("acks")), t.family.name)
+        for t in talk.tell(2)
+    ]  # fmt: skip
 
 
-SKILLS: dict[str, Callable[[Talk], Example | None]] = {
-    "read": read, "crowd": crowd, "change": change, "absent": absent,
-    "blank": blank, "dream": dream, "extract": extract, "greet": greet,
+# How often each scene is played.
+SCENES: dict[Callable[[Talk], list[Example]], int] = {
+    reading: 44, dreaming: 26, dreaming_of_change: 4, blank: 6, extracting: 24, greeting: 3,
 }  # fmt: skip
+SKILLS = ("read", "crowd", "change", "absent", "blank", "dream", "extract", "greet")

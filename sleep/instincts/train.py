@@ -7,7 +7,6 @@ written every few minutes, and the examples follow from the seed.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -31,26 +30,21 @@ class InstinctsConfig:
     """How the instincts are trained."""
 
     seed: int = 0
-    examples: int = 3800
-    """Exercises, each seen once."""
+    steps: int = 1400
+    """Optimiser steps; every exercise is seen once."""
+    scenes: int = 2
+    """Scenes a step, about ten exercises."""
     rank: int = 16
-    texts: int = 576
+    texts: int = 480
     """Texts of the base to rehearse."""
     training: TrainingConfig = field(
         default_factory=lambda: TrainingConfig(
-            lr=8e-4,
-            rows=16,
-            rehearsal_rows=4,
-            rehearsal_weight=1.5,
-            passes=1,
-            least_steps=1,
-            warm_up=0.03,
+            lr=1e-3, rehearsal_rows=1, rehearsal_weight=0.7, warm_up=0.03
         )
     )
-    """One pass: every exercise is new."""
 
 
-def apart(examples: Iterator[Example]) -> Iterator[Example]:
+def apart(scenes: Iterator[list[Example]]) -> Iterator[list[Example]]:
     """The exercises that share no question and no statement with an evaluation set: people do ask alike."""
     used: set[str] = set()
     for folder in ("recall", "demo"):
@@ -58,10 +52,14 @@ def apart(examples: Iterator[Example]) -> Iterator[Example]:
             if file.name.endswith(".jsonl"):
                 lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
                 used |= {normal(x.get("question") or x.get("content", "")) for x in lines}
-    for example in examples:
-        said = [*example.turns[-1].content.splitlines(), *example.reply.splitlines()]
-        if not any(normal(line) in used for line in said):
-            yield example
+    for scene in scenes:
+        kept = []
+        for example in scene:
+            said = [*example.turns[-1].content.splitlines(), *example.reply.splitlines()]
+            if not any(normal(line) in used for line in said):
+                kept.append(example)
+        if kept:
+            yield kept
 
 
 def to_lesson(model: LocalModel, example: Example) -> Lesson:
@@ -82,12 +80,15 @@ def train_instincts(
     texts = rehearsal.base_texts(
         model, config.texts, texts_cache, seed=config.seed + 7, progress=progress
     )
-    made = itertools.islice(apart(Talk(config.seed).examples()), config.examples)
-    lessons = [to_lesson(model, e) for e in made]
+    scenes = apart(Talk(config.seed).scenes())
+    steps = [
+        [to_lesson(model, e) for _ in range(config.scenes) for e in next(scenes)]
+        for _ in range(config.steps)
+    ]
     moving = lora.expand(model, rank=config.rank, targets=lora.ALL_LINEAR, seed=config.seed)
     resume = folder / "unfinished.safetensors"
     yield from train(
-        model, moving, lessons, texts, config.training, seed=config.seed, stop=stop, resume=resume
+        model, moving, steps, texts, config.training, seed=config.seed, stop=stop, resume=resume
     )
     if stop():
         return
@@ -107,18 +108,16 @@ def make(
     """Train into `folder` and write its card; None when stopped, and then the same call goes on where it was."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = folder / "texts.safetensors"
-    last = None
     for step in train_instincts(
         model, folder, config, texts_cache=texts, stop=stop,
         progress=lambda done, total: progress("sampling the base's own texts", done / total, None),
     ):  # fmt: skip
-        last = step
         note = f"training, loss {step.loss:.2f}, drift {step.rehearsal_loss:.3f}"
         progress(note, step.done / step.total, step.seconds_left)
     if stop():
         return None
     texts.unlink(missing_ok=True)
-    card = describe(base_hash, config) | {"steps": last.total if last else 0}
+    card = describe(base_hash, config)
     write_atomic(folder / "card.json", json.dumps(card, indent=1).encode())
     return card
 
@@ -127,7 +126,7 @@ def describe(base_hash: str, config: InstinctsConfig) -> dict[str, Any]:
     """The card: what the instincts were made of, and the command that makes them again."""
     return {
         "base_hash": base_hash,
-        "command": f"somnus instincts train --seed {config.seed} --examples {config.examples}",
+        "command": f"somnus instincts train --seed {config.seed} --steps {config.steps}",
         "seed": config.seed,
         "data_hash": data_hash(),
         "config": asdict(config),

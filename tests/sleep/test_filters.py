@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -130,34 +129,3 @@ def test_alarms_fail_closed() -> None:
     assert "lost" in str(
         alarm(fine, [answer(1, False, True)] * 5 + [answer(1, True, True)] * 5, Limits())
     )
-
-
-def test_no_evaluation_question_or_statement_is_among_the_exercises() -> None:
-    import itertools
-    import json
-
-    from sleep.instincts.examples import Talk
-    from sleep.instincts.train import apart
-
-    data = Path(__file__).parents[2] / "data"
-    lines = [
-        json.loads(line)
-        for folder in ("recall", "demo")
-        for file in (data / folder).glob("*.jsonl")
-        for line in file.read_text("utf-8").splitlines()
-    ]
-    used = {x.get("question") or x["content"] for x in lines}
-    for example in itertools.islice(apart(Talk(0).examples()), 3000):
-        said = [*example.turns[-1].content.splitlines(), *example.reply.splitlines()]
-        assert not {line.strip('"') for line in said} & used
-
-
-def test_exercises_follow_from_their_seed() -> None:
-    import itertools
-
-    from sleep.instincts.examples import Talk
-
-    def first(seed: int) -> list[str]:
-        return [e.reply for e in itertools.islice(Talk(seed).examples(), 50)]
-
-    assert first(3) == first(3) != first(4)

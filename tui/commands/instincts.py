@@ -20,8 +20,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="where to write the adapter (the cache, for this base)",
     )
     parser.add_argument(
-        "--examples", type=int, metavar="N", help="exercises to train on, or to evaluate with"
+        "--steps",
+        type=int,
+        metavar="N",
+        help="how long to train: about two seconds a step on two cores",
     )
+    parser.add_argument("--examples", type=int, metavar="N", help="exercises to evaluate with")
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
@@ -56,7 +60,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
 
         folder = args.out or private_dir(cache_path() / "instincts") / checkpoint.base_hash[:16]
         own = InstinctsConfig(
-            seed=root.config.seed, **({"examples": args.examples} if args.examples else {})
+            seed=root.config.seed, **({"steps": args.steps} if args.steps else {})
         )
         with Stopper() as stop:
             card = make(model, checkpoint.base_hash, folder, own, stop=stop, progress=say.progress)
