@@ -1,13 +1,12 @@
-"""Small pieces of decoding and loading that know no prompt: sampling, stopping, padding, devices, adapter wrapping."""
+"""Small pieces around a network: devices, taking adapters off and merging them, stopping."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
-from transformers import LogitsProcessor, StoppingCriteria
 
 
 def pick_device(wish: str) -> torch.device:
@@ -39,28 +38,36 @@ def bare_inside(network: Any) -> Any:
     return network.get_base_model() if isinstance(network, PeftModel) else network
 
 
-class Nucleus(LogitsProcessor):
-    """Temperature and top-p among the 128 likeliest tokens: sorting a whole vocabulary costs more than the network."""
-
-    def __init__(self, temperature: float, top_p: float) -> None:
-        self.temperature, self.top_p = temperature, top_p
-
-    def __call__(self, input_ids: Any, scores: Any) -> Any:
-        top = (scores / self.temperature).topk(min(128, scores.shape[-1]))  # (B, K), falling
-        p = top.values.softmax(-1)
-        outside = p.cumsum(-1) - p > self.top_p
-        kept = top.values.masked_fill(outside, -torch.inf)
-        return torch.full_like(scores, -torch.inf).scatter(1, top.indices, kept)
+FEW = 4
 
 
-class Cancelled(StoppingCriteria):
-    """Ends a generation at the next token once `cancelled()` is true."""
+@contextmanager
+def merged(network: Any, replies: int) -> Iterator[Any]:
+    """The transformers model with the adapter that is on merged into its weights, and afterwards exactly as before.
 
-    def __init__(self, cancelled: Callable[[], bool]) -> None:
-        self.cancelled = cancelled
+    The weights that were there are put aside and put back, not computed back. For a few replies it isn't worth it.
+    """
+    from peft import PeftModel
 
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        return torch.full((input_ids.shape[0],), self.cancelled(), device=input_ids.device)
+    inner = bare_inside(network)
+    if not isinstance(network, PeftModel) or replies <= FEW:
+        yield inner
+        return
+    kept = []
+    for module in inner.modules():
+        if not hasattr(module, "lora_A") or module.disable_adapters:
+            continue
+        base = module.get_base_layer()
+        with torch.no_grad():
+            weight = base.weight + sum(module.get_delta_weight(a) for a in module.active_adapters)
+        kept.append((base, base.weight))
+        base.weight = torch.nn.Parameter(weight, requires_grad=False)
+    try:
+        with network.disable_adapter() if kept else nullcontext():
+            yield inner
+    finally:
+        for base, weight in kept:
+            base.weight = weight
 
 
 def until_stop(pieces: Iterator[str], stop: Sequence[str]) -> Iterator[str]:
@@ -78,19 +85,3 @@ def until_stop(pieces: Iterator[str], stop: Sequence[str]) -> Iterator[str]:
             held = held[ready:]
     if held:
         yield held
-
-
-def pad_left(
-    rows: Sequence[Sequence[int]], pad: int, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Ids and attention mask (B, T), padded on the left, where generation wants its padding."""
-    width = max(map(len, rows))
-    ids = torch.tensor([[pad] * (width - len(r)) + list(r) for r in rows], device=device)
-    mask = torch.tensor([[0] * (width - len(r)) + [1] * len(r) for r in rows], device=device)
-    return ids, mask
-
-
-def seed_torch(seed: int | None) -> None:
-    """Make sampling repeatable, if asked to."""
-    if seed is not None:
-        torch.manual_seed(seed)

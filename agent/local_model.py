@@ -16,24 +16,13 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, TextIteratorStreamer
 
-from agent.decoding import (
-    Cancelled,
-    Nucleus,
-    bare,
-    bare_inside,
-    pad_left,
-    pick_device,
-    pick_dtype,
-    seed_torch,
-    until_stop,
-)
+from agent import engine
+from agent.decoding import bare, bare_inside, merged, pick_device, pick_dtype, until_stop
 from agent.encoding import Encoder
 from agent.model import Sampling
+from agent.packing import Packed
 from memory.episode import Turn
 from memory.errors import WeightsError
-
-# Rows decoded together. On two cores 48 rows give 3–4 × the tokens/s of 16, and 64 no more.
-DECODE_ROWS = 48
 
 
 class LocalModel(Encoder):
@@ -126,23 +115,16 @@ class LocalModel(Encoder):
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Iterator[str]:
         """The reply piece by piece; stops at the next token once `cancelled()` is true."""
-        streamer = TextIteratorStreamer(
-            self.tokenizer, skip_prompt=True, skip_special_tokens=True, timeout=120.0
-        )
-        ids = torch.tensor([self.encode(turns)], device=self.device)
+        streamer = TextIteratorStreamer(self.tokenizer, skip_special_tokens=True, timeout=120.0)
+        ids = self.encode(turns)
         failure: list[BaseException] = []
 
         def work() -> None:
             try:
-                with self.worn(adapter) as network, torch.inference_mode():
-                    seed_torch(sampling.seed)
-                    network.generate(
-                        input_ids=ids,
-                        attention_mask=torch.ones_like(ids),
-                        streamer=streamer,
-                        stopping_criteria=[Cancelled(cancelled)],
-                        **self._options(sampling),
-                    )
+                for _, token in self._generate([ids], sampling, adapter):
+                    streamer.put(torch.tensor([token]))
+                    if cancelled():
+                        break
             except Exception as error:  # noqa: BLE001  # handed to the reading thread below
                 failure.append(error)
             finally:
@@ -158,7 +140,7 @@ class LocalModel(Encoder):
     def answer(
         self, prompts: Sequence[Sequence[Turn]], sampling: Sampling, *, adapter: bool = True
     ) -> list[str]:
-        """One reply a prompt, decoded in batches sorted by length."""
+        """One reply a prompt, decoded together."""
         rows = self.decode([self.encode(p) for p in prompts], sampling, adapter=adapter)
         return [self.text(row, sampling.stop) for row in rows]
 
@@ -170,69 +152,49 @@ class LocalModel(Encoder):
         adapter: bool = True,
         progress: Callable[[int], None] = lambda done: None,
     ) -> list[list[int]]:
-        """Reply token ids for each prompt's ids; `progress` hears how many are done after every batch."""
-        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+        """Reply token ids for each prompt's ids, without the end; `progress` hears how many are done."""
         replies: list[list[int]] = [[] for _ in prompts]
-        with self.worn(adapter) as network, torch.inference_mode():
-            seed_torch(sampling.seed)
-            for begin in range(0, len(order), DECODE_ROWS):
-                batch = order[begin : begin + DECODE_ROWS]
-                rows = [prompts[i] for i in batch]
-                ids, mask = pad_left(rows, self.end_id, self.device)  # (B, T)
-                options = self._options(sampling)
-                if len(distinct := dict.fromkeys(map(tuple, rows))) < len(rows):
-                    options["past_key_values"] = self._prefilled(network, list(distinct), rows)
-                out = network.generate(input_ids=ids, attention_mask=mask, **options)
-                for i, row in zip(batch, out[:, ids.shape[1] :].tolist(), strict=True):
-                    replies[i] = row[: row.index(self.end_id)] if self.end_id in row else row
-                progress(begin + len(batch))
+        done = 0
+        for i, token in self._generate(prompts, sampling, adapter):
+            if token != self.end_id:
+                replies[i].append(token)
+            if token == self.end_id or len(replies[i]) == sampling.max_tokens:
+                done += 1
+                progress(done)
         return replies
 
-    def _prefilled(
-        self, network: Any, distinct: Sequence[Sequence[int]], rows: Sequence[Sequence[int]]
-    ) -> Any:
-        """The cache of all but the prompts' last tokens: prompts that occur several times are read once."""
-        ids, mask = pad_left(distinct, self.end_id, self.device)  # (U, T)
-        positions = (mask.cumsum(-1) - 1).clamp_min(0)
-        cache = (
-            bare_inside(network)
-            .model(
-                input_ids=ids[:, :-1],
-                attention_mask=mask[:, :-1],
-                position_ids=positions[:, :-1],
-                use_cache=True,
+    def _generate(
+        self, prompts: Sequence[Sequence[int]], sampling: Sampling, adapter: bool
+    ) -> Iterator[tuple[int, int]]:
+        with self.worn(adapter) as network, merged(network, len(prompts)) as inner:
+            tokens = engine.generate(
+                inner,
+                prompts,
+                engine.chooser(sampling, self.device),
+                most=sampling.max_tokens,
+                end=self.end_id,
             )
-            .past_key_values
-        )
-        place = {tuple(p): i for i, p in enumerate(distinct)}
-        cache.batch_select_indices(
-            torch.tensor([place[tuple(r)] for r in rows], device=self.device)
-        )
-        return cache
-
-    def _options(self, sampling: Sampling) -> dict[str, Any]:
-        options: dict[str, Any] = {
-            "max_new_tokens": sampling.max_tokens,
-            "do_sample": sampling.temperature > 0,
-            "pad_token_id": self.end_id,
-            "eos_token_id": self.end_id,
-        }
-        if sampling.temperature > 0:
-            nucleus = [Nucleus(sampling.temperature, sampling.top_p)]
-            options |= {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "logits_processor": nucleus}
-        return options
+            while True:
+                with torch.inference_mode():
+                    found = next(tokens, None)
+                if found is None:
+                    return
+                yield found
 
     # ---------------------------------------------------------------- scoring
 
-    def hidden(self, network: Any, ids: Tensor, seen: Tensor, positions: Tensor) -> Tensor:
-        """Last hidden states (B, T, D), adapters included, without logits.
-
-        `seen` (B, 1, T, T) says which token sees which, `positions` (B, T) where each stands in its sequence.
-        """
-        inner = bare_inside(network)
-        out: Tensor = inner.model(
-            input_ids=ids, attention_mask=seen, position_ids=positions, use_cache=False
-        ).last_hidden_state
+    def hidden(self, network: Any, packed: Packed) -> Tensor:
+        """Last hidden states (B, T, D), adapters included, without logits."""
+        out: Tensor = (
+            bare_inside(network)
+            .model(
+                input_ids=packed.ids,
+                attention_mask=packed.seen,
+                position_ids=packed.positions,
+                use_cache=False,
+            )
+            .last_hidden_state
+        )
         return out
 
     def logits(self, network: Any, hidden: Tensor) -> Tensor:

@@ -1,11 +1,10 @@
 """Lessons: tokenised training items with the teacher's top-k log-probabilities on the answer tokens.
 
-Axes: B rows, T tokens of the widest row, N answer tokens of a batch, K kept log-probabilities, V vocabulary.
+Axes: N answer tokens of a batch, K kept log-probabilities, V vocabulary.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,13 +12,12 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from agent.packing import ROW_TOKENS, Packed, pack
+
 T = TypeVar("T")
 
 TOP_K = 20
 ROWS = 24  # sequences scored together
-ROW_TOKENS = (
-    768  # longest row of a packed batch: beyond it, attention costs more than sharing saves
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,107 +43,31 @@ def hard(prompt: Sequence[int], answer: Sequence[int], weight: float = 1.0) -> L
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Sequences packed as prefix trees: what several begin with is computed once, and next to nothing is padding.
+    """Sequences packed as prefix trees, and where their answers stand."""
 
-    A token sees its ancestors alone, so every sequence gets the very log-probabilities that it would get by itself.
-    """
-
-    ids: Tensor  # (B, T)
-    seen: Tensor  # (B, 1, T, T) bool: [b, 0, i, j] is whether token i sees token j
-    positions: Tensor  # (B, T) depth in the tree
+    packed: Packed
     rows: Tensor  # (N,) with `cols`: the tokens that predict the answers, in the order of the sequences given
     cols: Tensor  # (N,)
     targets: Tensor  # (N,)
     lengths: tuple[int, ...]  # answer tokens of each sequence; sums to N
 
 
-class _Tree:
-    """One row of a batch while it is being packed."""
-
-    def __init__(self) -> None:
-        self.ids: list[int] = []
-        self.parents: list[int] = []
-        self.children: dict[tuple[int, int], int] = {}
-
-    def missing(self, ids: Sequence[int]) -> int:
-        """How many tokens this sequence would add."""
-        at = -1
-        for depth, token in enumerate(ids):
-            found = self.children.get((at, token))
-            if found is None:
-                return len(ids) - depth
-            at = found
-        return 0
-
-    def add(self, ids: Sequence[int]) -> list[int]:
-        """The sequence's path through the tree."""
-        path, at = [], -1
-        for token in ids:
-            found = self.children.get((at, token))
-            if found is None:
-                found = self.children[at, token] = len(self.ids)
-                self.ids.append(token)
-                self.parents.append(at)
-            at = found
-            path.append(at)
-        return path
-
-
-def _packed(
-    items: Sequence[tuple[Sequence[int], int]], row: int
-) -> tuple[list[_Tree], dict[int, tuple[int, list[int]]]]:
-    """Rows of up to `row` tokens, and for each sequence its row and its path."""
-    trees: list[_Tree] = []
-    places: dict[int, tuple[int, list[int]]] = {}
-    # In alphabetical order, sequences that begin alike stand together.
-    for i in sorted(range(len(items)), key=lambda i: tuple(items[i][0])):
-        ids = items[i][0]
-        if not trees or len(trees[-1].ids) + trees[-1].missing(ids) > row:
-            trees.append(_Tree())
-        places[i] = len(trees) - 1, trees[-1].add(ids)
-    return trees, places
-
-
 def batch(
     items: Sequence[tuple[Sequence[int], int]], pad: int, device: Any, *, row: int = ROW_TOKENS
 ) -> Batch:
-    """Collate (ids, start) pairs into trees of up to `row` tokens; a longer sequence has a row to itself."""
-    trees, places = _packed(items, row)
-    if len(trees) > 1:  # rows of one width, so that the last isn't mostly padding
-        even, there = _packed(items, math.ceil(1.05 * sum(len(t.ids) for t in trees) / len(trees)))
-        if len(even) == len(trees):
-            trees, places = even, there
-    width = max(len(t.ids) for t in trees)
-    ids = torch.full((len(trees), width), pad)
-    positions = torch.zeros((len(trees), width), dtype=torch.long)
-    seen = torch.eye(width, dtype=torch.bool).repeat(len(trees), 1, 1)  # padding too: no NaN
-    for r, tree in enumerate(trees):
-        ids[r, : len(tree.ids)] = torch.tensor(tree.ids)
-        depth: list[int] = []
-        for i, parent in enumerate(tree.parents):
-            depth.append(depth[parent] + 1 if parent >= 0 else 0)
-            if parent >= 0:
-                seen[r, i] |= seen[r, parent]
-        positions[r, : len(depth)] = torch.tensor(depth)
+    """Collate (ids, start) pairs."""
+    packed = pack([ids for ids, _ in items], pad, device, row=row)
     answers: list[tuple[int, int, int]] = []
-    for i, (sequence, start) in enumerate(items):
-        r, path = places[i]
-        answers += [(r, path[at - 1], token) for at, token in enumerate(sequence[start:], start)]
+    for (ids, start), (r, path) in zip(items, packed.paths, strict=True):
+        answers += [(r, path[at - 1], token) for at, token in enumerate(ids[start:], start)]
     rows, cols, targets = torch.tensor(answers, device=device).unbind(1)
-    return Batch(
-        ids=ids.to(device),
-        seen=seen.unsqueeze(1).to(device),
-        positions=positions.to(device),
-        rows=rows,
-        cols=cols,
-        targets=targets,
-        lengths=tuple(len(sequence) - start for sequence, start in items),
-    )
+    lengths = tuple(len(ids) - start for ids, start in items)
+    return Batch(packed, rows, cols, targets, lengths)
 
 
 def answer_logp(model: Any, network: Any, b: Batch) -> Tensor:
     """Log-probabilities (N, V) for the answer tokens of a batch; logits only where they are needed."""
-    hidden = model.hidden(network, b.ids, b.seen, b.positions)[b.rows, b.cols]  # (N, D)
+    hidden = model.hidden(network, b.packed)[b.rows, b.cols]  # (N, D)
     return torch.log_softmax(model.logits(network, hidden), dim=-1)
 
 

@@ -37,7 +37,7 @@ def test_packing_changes_no_log_probability(tmp_path: Path, kind: str, row: int)
         together = answer_logp(model, network, packed)
         alone = [answer_logp(model, network, batch([x], model.end_id, "cpu")) for x in items]
     assert packed.targets.tolist() == [t for ids, start in items for t in ids[start:]]
-    assert packed.ids.numel() < sum(len(ids) for ids, _ in items) or row < 64
+    assert packed.packed.ids.numel() < sum(len(ids) for ids, _ in items) or row < 64
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-4, rtol=0)
 
 

@@ -1,0 +1,106 @@
+"""Token sequences packed as prefix trees: what several of them begin with is computed once.
+
+A token sees its ancestors alone, so the network says of each sequence what it would say of it by itself. Axes: B rows
+of the batch, T tokens of the widest row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+ROW_TOKENS = 768  # longest row: beyond it, attention costs more than sharing saves
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packed:
+    """A batch of trees, and where each sequence went."""
+
+    ids: Tensor  # (B, T)
+    seen: Tensor  # (B, 1, T, T) bool: [b, 0, i, j] is whether token i sees token j
+    positions: Tensor  # (B, T) depth in the tree
+    paths: tuple[
+        tuple[int, list[int]], ...
+    ]  # of each sequence: its row, and its tokens' places there
+
+
+class _Tree:
+    """One row of a batch while it is being packed."""
+
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+        self.parents: list[int] = []
+        self.children: dict[tuple[int, int], int] = {}
+
+    def missing(self, ids: Sequence[int]) -> int:
+        """How many tokens this sequence would add."""
+        at = -1
+        for depth, token in enumerate(ids):
+            found = self.children.get((at, token))
+            if found is None:
+                return len(ids) - depth
+            at = found
+        return 0
+
+    def add(self, ids: Sequence[int]) -> list[int]:
+        """The sequence's path through the tree."""
+        path, at = [], -1
+        for token in ids:
+            found = self.children.get((at, token))
+            if found is None:
+                found = self.children[at, token] = len(self.ids)
+                self.ids.append(token)
+                self.parents.append(at)
+            at = found
+            path.append(at)
+        return path
+
+
+def pack(
+    sequences: Sequence[Sequence[int]], pad: int, device: Any, *, row: int = ROW_TOKENS
+) -> Packed:
+    """Rows of up to `row` tokens; a longer sequence has a row to itself."""
+    trees, places = _grow(sequences, row)
+    if len(trees) > 1:  # rows of one width, so that the last isn't mostly padding
+        even = math.ceil(1.05 * sum(len(t.ids) for t in trees) / len(trees))
+        again = _grow(sequences, even)
+        if len(again[0]) == len(trees):
+            trees, places = again
+    width = max(len(t.ids) for t in trees)
+    ids = torch.full((len(trees), width), pad)
+    positions = torch.zeros((len(trees), width), dtype=torch.long)
+    seen = torch.eye(width, dtype=torch.bool).repeat(len(trees), 1, 1)  # padding too: no NaN
+    for r, tree in enumerate(trees):
+        ids[r, : len(tree.ids)] = torch.tensor(tree.ids)
+        depth: list[int] = []
+        for i, parent in enumerate(tree.parents):
+            depth.append(depth[parent] + 1 if parent >= 0 else 0)
+            if parent >= 0:
+                seen[r, i] |= seen[r, parent]
+        positions[r, : len(depth)] = torch.tensor(depth)
+    return Packed(
+        ids=ids.to(device),
+        seen=seen.unsqueeze(1).to(device),
+        positions=positions.to(device),
+        paths=tuple(places[i] for i in range(len(sequences))),
+    )
+
+
+def _grow(
+    sequences: Sequence[Sequence[int]], row: int
+) -> tuple[list[_Tree], dict[int, tuple[int, list[int]]]]:
+    """Trees of up to `row` tokens, and for each sequence its row and its path."""
+    trees: list[_Tree] = []
+    places: dict[int, tuple[int, list[int]]] = {}
+    # In alphabetical order, sequences that begin alike stand together.
+    for i in sorted(range(len(sequences)), key=lambda i: tuple(sequences[i])):
+        ids = sequences[i]
+        if not trees or len(trees[-1].ids) + trees[-1].missing(ids) > row:
+            trees.append(_Tree())
+        places[i] = len(trees) - 1, trees[-1].add(ids)
+    return trees, places

