@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Literal
 
 from agent import prompt
 from agent.events import ConversationEvent, Recollected, Replied, TextStreamed
 from agent.model import LanguageModel, Sampling
-from memory.episode import Role, Turn
+from memory.episode import Episode, EpisodeId, Role, Turn
 from memory.errors import InputError
 from memory.ledger import Ledger
 from memory.store import BufferStore, Recollection
@@ -151,19 +151,31 @@ class Conversation:
         recall: Recall | None = None,
         *,
         session: str = "",
+        private: bool = False,
     ) -> None:
+        """`private`: what is said here is logged nowhere and lives only as long as this object."""
         self._ledger = ledger
         self._store = store
         self._model = model
         self._recall = recall or Recall()
         self.session = session
+        self._private: list[Turn] | None = [] if private else None
 
     def say(
-        self, message: str, *, memory: Arm = "auto", cancelled: Callable[[], bool] = lambda: False
+        self,
+        message: str,
+        *,
+        memory: Arm = "auto",
+        cancelled: Callable[[], bool] = lambda: False,
+        again: Episode | None = None,
+        temperature: float = 0.0,
     ) -> Iterator[ConversationEvent]:
-        """Answer a message; the last event is `Replied`. Raises InputError for an empty or an endless one."""
+        """Answer a message; the last event is `Replied`. `again` is its episode where it is in the ledger already.
+
+        Raises InputError for an empty or an endless one.
+        """
         check_message(message)
-        episode = self._ledger.append(message, session=self.session)
+        episode = again or self._logged(message)
         began = time.monotonic()
         use_buffer = memory in ("auto", "buffer")
         history = self._earlier() if use_buffer else []  # `weights` and `none` know only weights
@@ -172,14 +184,15 @@ class Conversation:
             if use_buffer and is_question(message)
             else []
         )
-        self._store.add([episode])
+        if self._private is None:
+            self._store.add([episode])
         yield Recollected(recollections=tuple(found))
         turns = turns_for(message, found, history, self._model, self._recall)
         pieces: list[str] = []
         stopped = False
         stream = self._model.stream(
             turns,
-            Sampling(max_tokens=self._recall.reply_tokens),
+            Sampling(max_tokens=self._recall.reply_tokens, temperature=temperature),
             adapter=adapter_for(memory),
             cancelled=cancelled,
         )
@@ -192,14 +205,31 @@ class Conversation:
         finally:  # the partial reply is kept when the reader goes away or the model fails
             reply = "".join(pieces).strip()
             if reply:
-                episode = self._ledger.reply(episode.id, reply)
+                episode = self._replied(episode, reply)
         yield Replied(
             episode=episode, prompt=self._model.prompt(turns), prompt_tokens=self._model.count_tokens(turns),
             reply_tokens=self._tokens_of(reply, turns), seconds=time.monotonic() - began, stopped=stopped,
         )  # fmt: skip
 
+    def _logged(self, message: str) -> Episode:
+        if self._private is None:
+            return self._ledger.append(message, session=self.session)
+        return Episode(id=EpisodeId(0), said=message, replied=None, at=datetime.now(UTC))
+
+    def _replied(self, episode: Episode, reply: str) -> Episode:
+        if self._private is None:
+            return self._ledger.reply(episode.id, reply)
+        turns = (
+            Turn(role=Role.USER, content=episode.said),
+            Turn(role=Role.ASSISTANT, content=reply),
+        )
+        self._private.extend(turns)
+        return replace(episode, replied=reply)
+
     def _earlier(self) -> list[Turn]:
         """The session's latest turns in pairs: some chat templates refuse a message that got no reply."""
+        if self._private is not None:
+            return self._private[-HISTORY_TURNS:]
         if not self.session:
             return []
         turns = self._ledger.session_turns(self.session)[:-1]  # without the message just logged

@@ -54,6 +54,12 @@ class Config(BaseSettings):
     """Texts of the base that a night rehearses, so that general ability stays."""
     dreams_per_memory: int = Field(default=16, ge=4, le=200)
     """Dreams sampled for each memory."""
+    theme: str = Field(default="dark", pattern="^(dark|light|ansi)$")
+    """dark, light or ansi (the terminal's own colours)."""
+    animation: bool = True
+    """Whether the app may animate."""
+    keys: dict[str, str] = Field(default_factory=dict)
+    """Other keys for the app, by the name that the help screen shows: {"chat.again" = "ctrl+r"}."""
 
 
 def load_config(home: Path, **overrides: Any) -> Config:

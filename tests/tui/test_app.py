@@ -18,8 +18,8 @@ from memory.episode import MemoryId, MemoryState
 from memory.home import Home
 from tui.app import SomnusApp
 from tui.root import Options, Root
-from tui.screens.chat import MessageBox
 from tui.screens.confirm import Confirm
+from tui.widgets.message_box import MessageBox
 from tui.widgets.status_line import StatusLine
 
 CAT = "My cat is called Biscuit."

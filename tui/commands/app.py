@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from memory.errors import UsageError
+from memory.home import Home
 from tui.commands.shared import options
 from tui.root import Root
 from tui.say import Say
@@ -17,11 +18,18 @@ def run(args: argparse.Namespace, say: Say) -> int:
             "The app needs a terminal; without one, use `somnus chat`, or see `somnus --help`."
         )
     root = (args.make_root or Root)(options(args))
-    root.home  # noqa: B018  # a home that is busy or broken is said before the screen is taken
+    # A home that is busy or broken is said before the screen is taken. What an interrupted night left is looked at
+    # behind the first frame, since that takes the model's libraries, which take seconds to import.
+    root.home = Home.open(root.path)
     from tui.app import SomnusApp
 
+    app = SomnusApp(root)
     try:
-        SomnusApp(root).run()
+        app.run()
     finally:
         root.close()
-    return 0
+    if app.return_code:
+        say.error(
+            f"Something unexpected happened; the details are in {app.journal.path}. Nothing that you said is lost."
+        )
+    return app.return_code or 0

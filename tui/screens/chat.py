@@ -7,13 +7,27 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.message import Message
-from textual.widgets import Footer, Header, Markdown, Static, TextArea
+from textual.widgets import Footer, Header, OptionList, Static
 
+from agent.conversation import Arm
 from agent.events import ConversationEvent, Recollected, Replied, TextStreamed
+from memory.episode import Episode, EpisodeId, Memory
+from memory.ledger_sessions import session_episodes
+from memory.store import Recollection
 from tui.screens.base import SomnusScreen
+from tui.screens.confirm import Confirm
+from tui.screens.editor import NoEditor, in_editor
+from tui.screens.messages import Found, Measured
+from tui.screens.morning import morning_card
+from tui.screens.slash import SLASHES, run_slash
+from tui.screens.telling import consequences, explanation, found_text, recalled_text
+from tui.widgets.badge import Badge
+from tui.widgets.exchange import Exchange
+from tui.widgets.gauge import Gauge
+from tui.widgets.message_box import MessageBox
+from tui.widgets.slash_menu import SlashMenu
 from tui.widgets.status_line import StatusLine
 
 EMPTY = """Three things to try:
@@ -21,30 +35,8 @@ EMPTY = """Three things to try:
   · Tell me something:       My cat is called Biscuit.
   · Ask about it:            What's my cat's name?
   · Press ctrl+s, let me sleep, and ask again: by then I know it by heart."""
-
-
-class MessageBox(TextArea):
-    """Enter sends; ctrl+j or shift+enter make a new line."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="chat.send", priority=True),
-        Binding("shift+enter,ctrl+j", "newline", "New line", id="chat.newline", show=False),
-    ]
-
-    class Sent(Message):
-        """The user sent what stands in the box."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
-    def action_send(self) -> None:
-        if text := self.text.strip():
-            self.post_message(self.Sent(text))
-            self.clear()
-
-    def action_newline(self) -> None:
-        self.insert("\n")
+TAKEN_AWAY: dict[Arm, Arm] = {"auto": "weights", "weights": "buffer", "buffer": "auto"}
+MOST_EARLIER = 200  # messages that the up key walks through
 
 
 class ChatScreen(SomnusScreen):
@@ -52,63 +44,243 @@ class ChatScreen(SomnusScreen):
 
     NAME = "chat"
     AUTO_FOCUS = "#message"
+    HELP = """Type and press enter. What you tell me is kept until a night has learnt it by heart; under every answer
+stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this talk, ? a guess."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+n", "new_session", "New session", id="chat.new", show=False),
+        Binding("ctrl+t", "take_away", "Without …", id="chat.without"),
+        Binding("ctrl+r", "again", "Answer again", id="chat.again", show=False),
+        Binding("f7", "edit", "Edit the last message", id="chat.edit", show=False, priority=True),
+        Binding("f8", "copy_answer", "Copy the answer", id="chat.copy", show=False),
+        Binding("f6", "side", "What was recalled", id="chat.recalled", show=False, priority=True),
+        Binding("ctrl+g", "editor", "Write in $EDITOR", id="chat.editor", show=False),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._stream: Any = None
-        self._found = 0
+        self._open: Exchange | None = None  # the one that is being answered
+        self._found: tuple[Recollection, ...] = ()
+        self._arm: Arm = "auto"
+        self._private = False
+        self._editing: EpisodeId | None = None
+        self._used = 0  # tokens of the last prompt and reply
+        self._speed: float | None = None
 
     def compose(self) -> ComposeResult:
         yield Header()
-        with VerticalScroll(id="talk"):
-            yield Static(Content(EMPTY), id="empty")
-        yield StatusLine(Content("starting …"))
-        yield MessageBox(id="message", show_line_numbers=False)
+        with Horizontal(id="room"):
+            yield VerticalScroll(id="talk")
+            with VerticalScroll(id="recalled"):
+                yield Static(Content(recalled_text(())), id="recalled-text")
+        menu = SlashMenu(SLASHES)
+        yield menu
+        with Vertical(id="lines"):
+            yield StatusLine(Content("starting …"))
+            yield Gauge()
+        yield MessageBox(menu, self._earlier)
         yield Footer()
+
+    async def on_mount(self) -> None:
+        await self.show_session()
+
+    # ---------------------------------------------------------------- session
+
+    async def show_session(self) -> None:
+        """Show the present session's talk, or what to try when there is none yet."""
+        talk = self.query_one("#talk", VerticalScroll)
+        await talk.remove_children()
+        episodes = session_episodes(self.somnus.root.home.ledger, self.somnus.session)
+        if not episodes:
+            if card := morning_card(self.somnus.root.home.ledger):
+                await talk.mount(Static(Content(card), id="morning"))
+            await talk.mount(Static(Content(EMPTY), id="empty"))
+        for e in episodes[-MOST_EARLIER:]:
+            await talk.mount(Exchange(e.said, e.replied or "", episode=e.id))
+        talk.scroll_end(animate=False)
+        self._editing, self._used = None, 0
+        self._show_gauge()
+
+    async def action_new_session(self) -> None:
+        if self.free():
+            self.somnus.new_session()
+            await self.show_session()
+
+    def _earlier(self) -> list[str]:
+        said = [e.said for e in self.somnus.root.home.ledger.episodes() if e.session]
+        return said[-MOST_EARLIER:]
+
+    # ------------------------------------------------------------------- send
 
     @on(MessageBox.Sent)
     async def send(self, sent: MessageBox.Sent) -> None:
-        if not self.free():
-            self.query_one(MessageBox).text = sent.text
-            return
-        for empty in self.query("#empty"):
-            await empty.remove()
+        if sent.text.startswith("/"):
+            run_slash(self, sent.text)
+        elif not self.free():
+            self.query_one(MessageBox).write(sent.text)
+        else:
+            again, self._editing = self._editing, None
+            await self._ask(sent.text, again)
+
+    async def _ask(self, text: str, again: EpisodeId | None) -> None:
+        for old in self.query("#empty, #morning"):
+            await old.remove()
+        if again is not None:
+            for exchange in self.query(Exchange):
+                if exchange.episode == again:
+                    await exchange.remove()
         talk = self.query_one("#talk", VerticalScroll)
-        reply = Markdown(classes="reply")
-        await talk.mount(Static(Content(sent.text), classes="user"), reply)
-        self._stream = Markdown.get_stream(reply)
+        self._open = Exchange(text)
+        await talk.mount(self._open)
         talk.anchor()
-        self.somnus.run_bridge("say", sent.text, "auto", self.somnus.session)
+        self.query_one(MessageBox).border_title = None
+        if self._private:
+            self.somnus.run_bridge("whisper", text, self._arm)
+        else:
+            self.somnus.run_bridge("say", text, self._arm, self.somnus.session, again)
+        self._arm = "auto"
+        self._show_gauge()
 
     async def talked(self, event: ConversationEvent) -> None:
         """An event of the reply."""
         if isinstance(event, Recollected):
-            self._found = len(event.recollections)
+            self._found = event.recollections
+            self.query_one("#recalled-text", Static).update(Content(recalled_text(self._found)))
         elif isinstance(event, TextStreamed):
-            if self._stream is not None:
-                await self._stream.write(event.text)
+            if self._open is not None:
+                await self._open.write(event.text)
         elif isinstance(event, Replied):
-            await self.end_reply()
-            await self._tell_source(event)
+            exchange, self._open = self._open, None
+            if exchange is not None:
+                await exchange.end()
+                exchange.episode = event.episode.id or None
+                adapter = self.somnus.bridge.adapter
+                await exchange.tell_source(Badge.for_reply(event, self._found, adapter))
+            self._used = event.prompt_tokens + event.reply_tokens
+            self._speed = event.reply_tokens / max(event.seconds, 1e-6)
+            self._show_gauge()
 
     async def end_reply(self) -> None:
         """The stream is over, whether the reply came to its end or not."""
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            await stream.stop()
+        exchange, self._open = self._open, None
+        if exchange is not None:
+            await exchange.end()
 
-    async def _tell_source(self, event: Replied) -> None:
-        looked_up = (
-            f"{self._found} recollected from the buffer" if self._found else "nothing looked up"
+    def measuring(self) -> None:
+        """Where the last answer came from is being found out."""
+        if (last := self._last()) is not None and last.badge is not None:
+            last.badge.measuring()
+
+    def measured(self, message: Measured) -> None:
+        """Where an answer came from is found out."""
+        for exchange in self.query(Exchange):
+            if exchange.episode == message.episode and exchange.badge is not None:
+                exchange.badge.show(message.provenance)
+
+    def _last(self) -> Exchange | None:
+        exchanges = list(self.query(Exchange))
+        return exchanges[-1] if exchanges else None
+
+    def _show_gauge(self) -> None:
+        app = self.somnus
+        room = app.root.config.context_tokens
+        if app.ready:
+            room = min(room, app.root.model.context_tokens)
+        self.query_one(Gauge).show(
+            used=self._used, room=room, speed=self._speed, arm=self._arm, private=self._private
         )
-        weights = (
-            f"weights of {self.somnus.bridge.adapter}"
-            if self.somnus.bridge.adapter
-            else "no night's weights yet"
-        )
-        speed = event.reply_tokens / max(event.seconds, 1e-6)
-        line = (
-            f"{looked_up} · {weights} · {event.prompt_tokens} prompt tokens · {speed:.0f} tokens/s"
-        )
-        line += " · stopped" * event.stopped
-        await self.query_one("#talk", VerticalScroll).mount(Static(Content(line), classes="source"))
+
+    # ---------------------------------------------------------------- actions
+
+    def action_take_away(self) -> None:
+        """The next reply goes without the buffer; again: without the weights; again: with both."""
+        self._arm = TAKEN_AWAY[self._arm]
+        self._show_gauge()
+
+    def action_private(self) -> None:
+        self._private = not self._private
+        self.somnus.bridge.fall_silent()
+        begun = "Private: what you say now is logged nowhere, and I can't learn it."
+        self.note(begun if self._private else "No longer private; I have forgotten what was said.")
+        self._show_gauge()
+
+    async def action_again(self) -> None:
+        """Answer the last message anew, in other words."""
+        last = self._last()
+        if last is None or not self.free():
+            return
+        if last.episode is None:
+            self.note("A private message can't be asked again; it is nowhere.")
+        else:
+            await self._ask(last.said, last.episode)
+
+    def action_edit(self) -> None:
+        """Bring the last message back, to send it in other words."""
+        last = self._last()
+        if last is not None and last.episode is not None:
+            self._editing = last.episode
+            box = self.query_one(MessageBox)
+            box.write(last.said)
+            box.border_title = "edit the last message; esc leaves it as it was"
+            box.focus()
+
+    def leave_editing(self) -> bool:
+        """Leave the last message as it was; False when it wasn't being edited."""
+        was, self._editing = self._editing is not None, None
+        if was:
+            self.query_one(MessageBox).write("")
+            self.query_one(MessageBox).border_title = None
+        return was
+
+    def action_copy_answer(self) -> None:
+        last = self._last()
+        if last is not None and last.replied:
+            self.app.copy_to_clipboard(last.replied)
+            self.notify("The answer is in the clipboard, if your terminal allows it.")
+
+    def action_side(self) -> None:
+        self.toggle_class("-side")
+
+    def action_editor(self) -> None:
+        box = self.query_one(MessageBox)
+        try:
+            box.write(in_editor(self.app, box.text))
+        except NoEditor as error:
+            self.note(str(error))
+
+    # ------------------------------------------------------------------ notes
+
+    def note(self, text: str) -> None:
+        """Say something that is no turn of the talk."""
+        talk = self.query_one("#talk", VerticalScroll)
+        talk.mount(Static(Content(text), classes="note"))
+        talk.anchor()
+
+    def explain(self) -> None:
+        """Where the last answer came from, in full."""
+        last = self._last()
+        badge = last.badge if last else None
+        self.note(explanation(badge) if badge else "There is no answer yet to say it of.")
+
+    def show_found(self, found: Found) -> None:
+        """What the memories hold about some words."""
+        self.note(found_text(found))
+
+    def confirm_forgetting(self, memories: list[Memory], unread: list[Episode], words: str) -> None:
+        """Ask before anything is forgotten; the question tells what it will cost."""
+        if not memories and not unread:
+            self.note(f"Nothing that I remember has “{words}” in it.")
+            return
+        if not self.free():
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                ids, episodes = [m.id for m in memories], [e.id for e in unread]
+                self.somnus.run_bridge("forget", ids, episodes)
+
+        texts = [m.text for m in memories] + [e.said for e in unread]
+        self.app.push_screen(Confirm(consequences(texts, memories), "Forget"), answered)
+
+    @on(OptionList.OptionSelected, "#slash")
+    def clicked(self, selected: Any) -> None:
+        self.query_one(MessageBox).action_complete()

@@ -13,6 +13,7 @@ from textual.widgets import DataTable, Footer, Header, Input, Static
 from memory.episode import Memory, MemoryId, MemoryState
 from tui.screens.base import SomnusScreen
 from tui.screens.confirm import Confirm
+from tui.screens.telling import consequences
 from tui.widgets.status_line import StatusLine
 
 WHERE = {
@@ -101,11 +102,9 @@ class MemoryScreen(SomnusScreen):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.somnus.run_bridge("forget", memory.id)
+                self.somnus.run_bridge("forget", [memory.id], [])
 
-        self.app.push_screen(
-            Confirm(f"Forget “{memory.text}”? This can't be undone.", "Forget"), answered
-        )
+        self.app.push_screen(Confirm(consequences([memory.text], [memory]), "Forget"), answered)
 
     def _detail(self, m: Memory) -> str:
         parts = [f"memory {m.id}, said in episode {m.episode}"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.bridge import Failed, Loaded, Loading
+from tui.screens.messages import Failed, Loaded, Loading
+
+CELLS = 16
 
 
 class StatusLine(Static):
@@ -14,9 +16,10 @@ class StatusLine(Static):
     def show(self, message: object) -> None:
         """The line for a message of the bridge."""
         if isinstance(message, Loading):
-            share = "" if message.share is None else f" {message.share:.0%}"
-            self.update(Content(f"{message.what}{share} …"))
+            share = message.share
+            bar = "" if share is None else f" {'█' * round(CELLS * share):░<{CELLS}} {share:.0%}"
+            self.update(Content(f"{message.what}{bar} …"))
         elif isinstance(message, Loaded):
             self.update(Content(f"{message.name} · {message.adapter or 'no night yet'} · ready"))
         elif isinstance(message, Failed):
-            self.update(Content(message.text))
+            self.update(Content(f"! {message.text}"))

@@ -1,0 +1,77 @@
+"""What the app did and what went wrong: kept in memory for the log screen, errors also in HOME/somnus.log."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections import deque
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import RichLog
+
+from tui.screens.messages import Failed, Loaded, Loading
+
+MOST_LINES = 1000
+
+
+class Journal:
+    """The latest lines. Safe to write from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines: deque[str] = deque(maxlen=MOST_LINES)
+        self._last = ""
+
+    def take(self, message: object) -> None:
+        """A message of the bridge; progress of the same work is one line."""
+        if isinstance(message, Loading):
+            self._add(message.what)
+        elif isinstance(message, Loaded):
+            self._add(f"ready: {message.name}, {message.adapter or 'no night yet'}")
+        elif isinstance(message, Failed):
+            self._add(f"! {message.text}")
+
+    def error(self, error: BaseException) -> None:
+        """An unexpected error: one line here, the traceback in the file, where a developer finds it."""
+        self._add(f"! {type(error).__name__}: {error} (details in {self.path})")
+        try:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+            with os.fdopen(os.open(self.path, flags, 0o600), "a", encoding="utf-8") as file:
+                file.write("".join(traceback.format_exception(error)) + "\n")
+        except OSError:
+            self._add("the log file can't be written")
+
+    def _add(self, text: str) -> None:
+        if text != self._last:
+            self._last = text
+            self.lines.append(f"{datetime.now():%H:%M:%S}  {text}")
+
+
+class LogScreen(ModalScreen[None]):
+    """The journal; escape closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,f9", "dismiss", "Close", id="log.close")
+    ]
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__()
+        self._journal = journal
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialogue", classes="wide"):
+            log = RichLog(id="log", wrap=True, markup=False)
+            log.border_title = f"log · errors in full: {self._journal.path}"
+            yield log
+
+    def on_mount(self) -> None:
+        log = self.query_one("#log", RichLog)
+        for line in self._journal.lines:
+            log.write(line)
+        log.focus()

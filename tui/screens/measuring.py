@@ -1,0 +1,50 @@
+"""Finding out where an answer came from: it is asked again without each memory that had a part in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.conversation import Arm, adapter_for, answer_turns
+from agent.model import Sampling
+from memory.episode import MemoryState
+from tui.root import Root
+from tui.widgets.badge import Provenance, Source, behind, judge
+
+TOKENS = 48
+
+
+def measure(
+    root: Root,
+    question: str,
+    answer: str,
+    *,
+    worn: bool,
+    looked_up: bool,
+    talked: bool,
+    cancelled: Callable[[], bool],
+) -> Provenance:
+    """Which of the night's adapter (`worn`), the buffer (`looked_up`) and earlier turns (`talked`) the answer needs."""
+
+    def once_more(arm: Arm) -> str:
+        turns, _ = answer_turns(question, arm, root.store, root.model, root.recall)
+        sampling = Sampling(max_tokens=TOKENS)
+        return "".join(
+            root.model.stream(turns, sampling, adapter=adapter_for(arm), cancelled=cancelled)
+        )
+
+    without_buffer = once_more("weights") if worn and looked_up else None
+    without_weights = once_more("buffer") if worn and looked_up else None
+    if worn != looked_up:  # only one had a part: the answer itself is the one without the other
+        without_buffer, without_weights = (answer, None) if worn else (None, answer)
+    neither = once_more("none") if worn or looked_up or talked else None
+    if cancelled():
+        return Provenance(source=Source.UNMEASURED)
+    source = judge(
+        question, answer, without_buffer=without_buffer, without_weights=without_weights, without_both=neither,
+        in_talk=talked,
+    )  # fmt: skip
+    known = root.home.ledger.memories(state=MemoryState.CONSOLIDATED) if worn else []
+    return Provenance(
+        source=source, without_buffer=without_buffer, without_weights=without_weights, without_both=neither,
+        memory=behind(known, question, answer),
+    )  # fmt: skip

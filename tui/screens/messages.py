@@ -1,0 +1,116 @@
+"""What the bridge tells the screens; all of it is posted from worker threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from textual.message import Message
+
+from agent.events import ConversationEvent
+from memory.episode import EpisodeId, Memory
+from memory.store import Recollection
+from sleep.events import NightEvent
+from tui.widgets.badge import Provenance
+
+
+@dataclass
+class Loading(Message):
+    """Something slow goes on."""
+
+    what: str
+    share: float | None
+
+
+@dataclass
+class Loaded(Message):
+    """The model is ready."""
+
+    name: str
+    adapter: str | None
+
+
+@dataclass
+class Talked(Message):
+    """An event of a reply."""
+
+    event: ConversationEvent
+
+
+@dataclass
+class Measuring(Message):
+    """It is being found out where the latest answer came from."""
+
+
+@dataclass
+class Measured(Message):
+    """Where an answer came from."""
+
+    episode: EpisodeId
+    provenance: Provenance
+
+
+@dataclass
+class Found(Message):
+    """What the memories hold about some words: recollections from the buffer, and memories."""
+
+    words: str
+    recollections: list[Recollection]
+    memories: list[Memory]
+
+
+@dataclass
+class Remembered(Message):
+    """A statement is in the buffer."""
+
+    said: str
+
+
+@dataclass
+class Planned(Message):
+    """What a night would do now, or why there is none: the document of `sleep --dry-run`, or a sentence."""
+
+    report: dict[str, Any] | None
+    refusal: str = ""
+
+
+@dataclass
+class Slept(Message):
+    """An event of a night."""
+
+    event: NightEvent
+
+
+@dataclass
+class RolledBack(Message):
+    """Nights were undone."""
+
+    nights: list[int]
+    waiting: int
+
+
+@dataclass
+class Answers(Message):
+    """The document of a recall."""
+
+    report: dict[str, Any]
+
+
+@dataclass
+class Forgot(Message):
+    """Memories are gone, but for the adapters of these nights."""
+
+    nights: list[int]
+    count: int
+
+
+@dataclass
+class Failed(Message):
+    """One sentence about what went wrong."""
+
+    text: str
+
+
+@dataclass
+class Idle(Message):
+    """The worker is free again."""

@@ -1,0 +1,75 @@
+"""What the screens say in more than a line: sources, findings, consequences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from memory.episode import Memory, MemoryState
+from memory.store import Recollection
+from tui.screens.messages import Found
+from tui.widgets.badge import SIGN, Badge, short
+
+MOST_TEXTS = 5  # that a question about forgetting names
+
+
+def recalled_text(found: Sequence[Recollection]) -> str:
+    """The side pane: what was put into the last prompt."""
+    if not found:
+        return "Nothing was looked up for the last reply."
+    lines = ["Looked up for the last reply:"]
+    for r in found:
+        lines.append(f"\n▤ {r.similarity:.2f} alike, {r.episode.at.astimezone():%Y-%m-%d %H:%M}")
+        lines.append(f"  {r.episode.said}")
+    return "\n".join(lines)
+
+
+def explanation(badge: Badge) -> str:
+    """All that is known about where an answer came from."""
+    p = badge.provenance
+    if p is None:
+        return "Where it came from isn't measured (yet): only answers to questions are.\n" + (
+            recalled_text(badge.found)
+        )
+    lines = [f"{SIGN[p.source]} {p.source.value}."]
+    for label, answer in (
+        ("without the buffer", p.without_buffer),
+        ("without the weights", p.without_weights),
+        ("without both", p.without_both),
+    ):
+        if answer is not None:
+            lines.append(f"  {label:<20} {short(answer) or '(silence)'}")
+    if p.memory is not None:
+        lines.append(f"  learnt in night {p.memory.night}: “{p.memory.text}”")
+    return "\n".join([*lines, recalled_text(badge.found)])
+
+
+def found_text(found: Found) -> str:
+    """What `/recall` found."""
+    lines = [
+        f"▤ {r.similarity:.2f} alike, {r.episode.at.astimezone():%Y-%m-%d}: {short(r.episode.said)}"
+        for r in found.recollections
+    ]
+    lines += [
+        f"{'◆ night ' + str(m.night) if m.night else '▤ ' + m.state.value}: {short(m.text)}"
+        for m in found.memories
+    ]
+    head = f"About “{found.words}” I hold:" if lines else f"I hold nothing about “{found.words}”."
+    return "\n".join([head, *lines])
+
+
+def consequences(texts: Sequence[str], memories: Sequence[Memory]) -> str:
+    """The question before forgetting, with what it will and won't do."""
+    named = [f"  “{short(t)}”" for t in texts[:MOST_TEXTS]]
+    if len(texts) > MOST_TEXTS:
+        named.append(f"  and {len(texts) - MOST_TEXTS} more")
+    nights = sorted({m.night for m in memories if m.night})
+    learnt = [m for m in memories if m.state is MemoryState.CONSOLIDATED and m.night]
+    lines = ["Forget this? It can't be undone.", *named, ""]
+    lines.append("It leaves the ledger, the buffer and the dreams.")
+    if learnt:
+        first = nights[0]
+        lines.append(
+            f"The weights learnt it in night {first} and may still know it until that night is rolled back, "
+            "on the sleep screen."
+        )
+    return "\n".join(lines)

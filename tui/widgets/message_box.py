@@ -1,0 +1,95 @@
+"""Where a message is typed: enter sends, up and down walk through earlier messages, / opens the menu of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import TextArea
+
+from tui.widgets.slash_menu import SlashMenu
+
+
+class MessageBox(TextArea):
+    """Enter sends; ctrl+j or shift+enter make a new line."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", "Send", id="chat.send", priority=True),
+        Binding("shift+enter,ctrl+j", "newline", "New line", id="chat.newline", show=False),
+        Binding("tab", "complete", "Complete a command", id="chat.complete", show=False),
+        Binding("up", "earlier", "Earlier message", id="chat.earlier", show=False),
+        Binding("down", "later", "Later message", id="chat.later", show=False),
+    ]
+
+    class Sent(Message):
+        """The user sent what stands in the box."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, menu: SlashMenu, earlier: Callable[[], list[str]]) -> None:
+        super().__init__(
+            id="message",
+            show_line_numbers=False,
+            placeholder="Tell or ask me something; / for commands",
+        )
+        self._menu = menu
+        self._read_earlier = earlier
+        self._earlier: list[str] = []  # the oldest first; read when the first key asks for it
+        self._back = 0  # how far back we are; 0 is the message being typed
+        self._draft = ""
+
+    def on_text_area_changed(self) -> None:
+        self._menu.filter(self.text)
+
+    def action_send(self) -> None:
+        if self._menu.is_open and (chosen := self._menu.chosen):
+            if chosen.needs_more and self.text.strip() != f"/{chosen.name}":
+                self.write(f"/{chosen.name} ")
+                return
+            if not self.text.strip().startswith(f"/{chosen.name} "):
+                self.text = f"/{chosen.name}"
+        if text := self.text.strip():
+            self._back, self._earlier = 0, []
+            self.clear()
+            self.post_message(self.Sent(text))
+
+    def action_newline(self) -> None:
+        self.insert("\n")
+
+    def action_complete(self) -> None:
+        if self._menu.is_open and (chosen := self._menu.chosen):
+            self.write(f"/{chosen.name} ")
+        else:
+            self.screen.focus_next()
+
+    def action_earlier(self) -> None:
+        if self._menu.is_open:
+            self._menu.action_cursor_up()
+        elif self.cursor_location[0] > 0:
+            self.action_cursor_up()
+        else:
+            self._walk(self._back + 1)
+
+    def action_later(self) -> None:
+        if self._menu.is_open:
+            self._menu.action_cursor_down()
+        elif self.cursor_location[0] < self.document.line_count - 1:
+            self.action_cursor_down()
+        else:
+            self._walk(self._back - 1)
+
+    def _walk(self, back: int) -> None:
+        if self._back == 0:
+            self._earlier, self._draft = self._read_earlier(), self.text
+        if 0 <= back <= len(self._earlier):
+            self._back = back
+            self.write(self._earlier[-back] if back else self._draft)
+
+    def write(self, text: str) -> None:
+        """Replace the text; the cursor stands at its end."""
+        self.text = text
+        self.move_cursor(self.document.end)
