@@ -56,6 +56,7 @@ class SomnusApp(App[None]):
     def __init__(self, root: Root) -> None:
         super().__init__()
         self.root = root
+        root.home  # noqa: B018  # opened here: two threads that find it closed would both open it
         self.bridge = Bridge(root, self)
         self.journal = Journal(root.path / "somnus.log")
         self.session = ""

@@ -14,7 +14,7 @@ from agent.events import Recollected, Replied
 from memory.episode import Episode, EpisodeId, MemoryId, Phase
 from memory.errors import InputError, Interrupted, NothingToLearn, SomnusError
 from tui.root import Root
-from tui.screens.measuring import measure
+from tui.screens.measuring import gathered, measure
 from tui.screens.messages import (
     Answers,
     Failed,
@@ -92,10 +92,11 @@ class Bridge:
             talk = self.root.conversation(session)
             talked = bool(self.root.home.ledger.session_turns(session))
             episode, temperature = self._taken_back(message, again)
-            for event in talk.say(
+            events = talk.say(
                 message, memory=memory, cancelled=self._stop.is_set, again=episode,
                 temperature=temperature,
-            ):  # fmt: skip
+            )  # fmt: skip
+            for event in gathered(events):
                 if isinstance(event, Recollected):
                     found.append(bool(event.recollections))
                 if isinstance(event, Replied) and not event.stopped:
@@ -130,8 +131,8 @@ class Bridge:
                 self._private = Conversation(
                     r.home.ledger, r.store, r.model, r.recall, private=True
                 )
-            for event in self._private.say(message, memory=memory, cancelled=self._stop.is_set):
-                yield Talked(event)
+            events = self._private.say(message, memory=memory, cancelled=self._stop.is_set)
+            yield from map(Talked, gathered(events))
 
         self._run("thinking", work)
 

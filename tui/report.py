@@ -7,6 +7,8 @@ from html import escape
 from typing import Any
 
 from memory.episode import ExamAnswer, Night
+from memory.questions import wilson
+from tui.screens.trend import shares
 
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#222;"
@@ -16,8 +18,8 @@ STYLE = (
 )
 
 
-def html(night: Night, answers: Sequence[ExamAnswer]) -> str:
-    """The page."""
+def html(night: Night, answers: Sequence[ExamAnswer], nights: Sequence[Night] = ()) -> str:
+    """The page; with `nights`, their trend too."""
     report: dict[str, Any] = night.report or {}
     exam = report.get("exam", {})
     asked = exam.get("asked", 0)
@@ -25,7 +27,7 @@ def html(night: Night, answers: Sequence[ExamAnswer]) -> str:
         "after", exam.get("after", 0), asked, 1
     )
     rows = "".join(
-        f"<tr><td>{'✓' if a.right else '·'}</td><td>{escape(a.question)}</td><td>{escape(a.control_answer)}</td>"
+        f"<tr><td>{_change(a)}</td><td>{escape(a.question)}</td><td>{escape(a.control_answer)}</td>"
         f"<td>{escape(a.answer)}</td></tr>"
         for a in answers
     )
@@ -38,7 +40,7 @@ def html(night: Night, answers: Sequence[ExamAnswer]) -> str:
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Night {night.number}</title><style>{STYLE}</style>"
         f"<h1>Night {night.number}: {escape(str(night.phase))}</h1>"
-        f"<svg viewBox='0 0 600 90' role=img aria-label='exam before and after'>{bars}</svg>{drift}"
+        f"<svg viewBox='0 0 600 90' role=img aria-label='exam before and after'>{bars}</svg>{drift}{_trend(nights)}"
         f"<h2>Learnt</h2><ul>{learned or '<li>nothing</li>'}</ul>"
         f"<h2>Kept back</h2><ul>{kept or '<li>nothing</li>'}</ul>"
         f"<h2>Exam</h2><table><tr><th></th><th>Question</th><th>Before</th><th>After</th></tr>{rows}</table></html>"
@@ -51,6 +53,35 @@ def _bar(name: str, right: int, asked: int, row: int) -> str:
     return (
         f"<text x=0 y={y + 18} fill=currentColor font-size=15>{name}</text>"
         f"<rect x=70 y={y} width=400 height=24 fill=none stroke=currentColor />"
-        f"<rect x=70 y={y} width={width:.0f} height=24 fill='#6a5acd' />"
+        f"<rect x=70 y={y} width={width:.0f} height=24 fill='#6a5acd' />{_interval(right, asked, y)}"
         f"<text x=480 y={y + 18} fill=currentColor font-size=15>{right}/{asked}</text>"
+    )
+
+
+def _interval(right: int, asked: int, y: int) -> str:
+    """The 95 % interval as a line through the end of the bar."""
+    low, high = (400 * x for x in wilson(right, asked))
+    return f"<line x1={70 + low:.0f} x2={70 + high:.0f} y1={y + 12} y2={y + 12} stroke=currentColor stroke-width=2 />"
+
+
+def _change(a: ExamAnswer) -> str:
+    if a.right == a.control_right:
+        return "✓" if a.right else "·"
+    return "↑ better" if a.right else "↓ worse"
+
+
+def _trend(nights: Sequence[Night]) -> str:
+    every = shares(nights)
+    if len(every) < 2:
+        return ""
+    step = 560 / (len(every) - 1)
+    at = [(20 + i * step, 90 - 80 * right / asked) for i, (_, right, asked) in enumerate(every)]
+    line = " ".join(f"{x:.0f},{y:.0f}" for x, y in at)
+    dots = "".join(
+        f"<circle cx={x:.0f} cy={y:.0f} r=4 fill='#6a5acd'><title>night {n}: {r}/{k}</title></circle>"
+        for (x, y), (n, r, k) in zip(at, every, strict=True)
+    )
+    return (
+        "<h2>Nights so far</h2><svg viewBox='0 0 600 100' role=img aria-label='exam right, night by night'>"
+        f"<polyline points='{line}' fill=none stroke=currentColor />{dots}</svg>"
     )

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
                 raise UsageError("Where to? Give --html FILE.")
             from tui.report import html
 
-            write_atomic(args.html.absolute(), html(night, answers).encode())
+            write_atomic(args.html.absolute(), html(night, answers, ledger.nights()).encode())
             say.line(f"Written to {args.html}.")
             say.document({"written": str(args.html)})
             return 0

@@ -20,7 +20,7 @@ from tui.screens.base import SomnusScreen
 from tui.screens.confirm import Confirm
 from tui.screens.editor import NoEditor, in_editor
 from tui.screens.messages import Found, Measured
-from tui.screens.morning import morning_card
+from tui.screens.morning import mark_seen, morning_card
 from tui.screens.slash import SLASHES, run_slash
 from tui.screens.telling import consequences, explanation, found_text, recalled_text
 from tui.widgets.badge import Badge
@@ -93,6 +93,7 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
         if not episodes:
             if card := morning_card(self.somnus.root.home.ledger):
                 await talk.mount(Static(Content(card), id="morning"))
+                mark_seen(self.somnus.root.home.ledger)
             await talk.mount(Static(Content(EMPTY), id="empty"))
         for e in episodes[-MOST_EARLIER:]:
             await talk.mount(Exchange(e.said, e.replied or "", episode=e.id))

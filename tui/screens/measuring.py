@@ -1,16 +1,22 @@
-"""Finding out where an answer came from: it is asked again without each memory that had a part in it."""
+"""What the bridge does to replies: pieces gathered for the screen, and where an answer came from.
+
+That is found out by asking again without each memory that had a part in it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 from agent.conversation import Arm, adapter_for, answer_turns
+from agent.events import ConversationEvent, TextStreamed
 from agent.model import Sampling
 from memory.episode import MemoryState
 from tui.root import Root
 from tui.widgets.badge import Provenance, Source, behind, judge
 
 TOKENS = 48
+PAUSE = 0.05  # seconds between two pieces that the screen gets: it has keystrokes to see to
 
 
 def measure(
@@ -48,3 +54,20 @@ def measure(
         source=source, without_buffer=without_buffer, without_weights=without_weights, without_both=neither,
         memory=behind(known, question, answer),
     )  # fmt: skip
+
+
+def gathered(events: Iterator[ConversationEvent]) -> Iterator[ConversationEvent]:
+    """The same events, with the pieces of a fast reply put together."""
+    text, last = "", 0.0
+    for event in events:
+        if isinstance(event, TextStreamed):
+            text += event.text
+            if time.monotonic() - last < PAUSE:
+                continue
+            event, text, last = TextStreamed(text=text), "", time.monotonic()
+        elif text:
+            yield TextStreamed(text=text)
+            text = ""
+        yield event
+    if text:
+        yield TextStreamed(text=text)

@@ -1,91 +1,176 @@
-"""The recall screen: the last night's exam before and after, as bars with n and interval, and question by question."""
+"""The recall screen: an exam before and after, arms as bars, the nights' trend, a question file of your own."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Button, DataTable, Footer, Header, Static
+from textual.widgets import Button, DataTable, Footer, Header, Input, Static
 
-from memory.questions import Question, wilson
+from agent.conversation import ARMS
+from memory.episode import ExamAnswer
+from memory.errors import SomnusError
+from memory.paths import write_atomic
+from memory.questions import read_questions, wilson
 from tui.screens.base import SomnusScreen
+from tui.screens.trend import retention, trend
 from tui.widgets.status_line import StatusLine
 
-WIDTH = 24
+WIDTH = 16
+CHANGE = {(False, True): "↑", (True, False): "↓", (True, True): "✓", (False, False): "·"}
+ORDER = "↓↑✓·"  # what got worse first
 
 
 class RecallScreen(SomnusScreen):
     """Before and after."""
 
     NAME = "recall"
+    AUTO_FOCUS = "#table"
+    HELP = """What a night changed: every exam question with the answer before and after. ↓ got worse,
+↑ got better, ✓ right both times, · wrong both times. A question file of your own is asked under every
+arm: none, buffer, weights, auto."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "exam", "Exam", id="recall.exam"),
+        Binding("t", "trend", "Trend", id="recall.trend"),
+        Binding("o", "file", "Own questions", id="recall.file"),
+        Binding("w", "report", "Write report", id="recall.report"),
+    ]
 
     def compose(self) -> ComposeResult:
         yield Header()
         with Horizontal(classes="buttons"):
-            yield Button("Last night's exam", id="exam", variant="primary")
-            yield Button("Ask the demo's questions", id="ask")
+            yield Button("Last night's exam", id="exam", variant="primary", compact=True)
+            yield Button("Nights so far", id="trend", compact=True)
+            yield Button("Ask the demo", id="ask", compact=True)
+        yield Input(placeholder="o: a question file of your own, then enter", id="file")
         yield Static(id="bars")
         yield DataTable(id="table", cursor_type="row")
+        yield Static(id="detail")
         yield StatusLine(Content(""))
         yield Footer()
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
-        self.exam()
+        if not self.query_one("#table", DataTable).row_count:
+            self.action_exam()
+
+    def _examined(self) -> tuple[int, list[ExamAnswer]]:
+        """The last night that was examined, with its answers about what was told."""
+        ledger = self.somnus.root.home.ledger
+        for night in reversed(ledger.nights()):
+            answers = [a for a in ledger.answers(night=night.number) if a.memory is not None]
+            if answers:
+                return night.number, answers
+        return 0, []
 
     @on(Button.Pressed, "#exam")
-    def exam(self) -> None:
+    def action_exam(self) -> None:
         """What the ledger knows of the last exam."""
-        ledger = self.somnus.root.home.ledger
-        nights = [n.number for n in ledger.nights() if n.report and "exam" in n.report]
-        answers = (
-            [a for a in ledger.answers(night=nights[-1]) if a.memory is not None] if nights else []
-        )
+        night, answers = self._examined()
         if not answers:
-            self.query_one("#bars", Static).update(
-                Content("No night has been examined yet; press ctrl+s to sleep.")
-            )
+            self._say("No night has been examined yet; press ctrl+s to sleep.")
             return
         before, after = sum(a.control_right for a in answers), sum(a.right for a in answers)
-        bars = bar("before", before, len(answers)) + "\n" + bar("after", after, len(answers))
-        self.query_one("#bars", Static).update(
-            Content(f"Night {nights[-1]}, from the weights alone\n{bars}")
+        worse = sum(a.control_right and not a.right for a in answers)
+        better = sum(a.right and not a.control_right for a in answers)
+        self._say(
+            f"Night {night}, from the weights alone: ↑ {better} better, ↓ {worse} worse\n"
+            f"{bar('before', before, len(answers))}\n{bar('after', after, len(answers))}"
         )
+        rows = [
+            [CHANGE[a.control_right, a.right], a.question, a.control_answer, a.answer]
+            for a in answers
+        ]
         self._fill(
-            ["", "question", "before", "after"],
-            [["✓" if a.right else "·", a.question, a.control_answer, a.answer] for a in answers],
+            ["", "question", "before", "after"], sorted(rows, key=lambda r: ORDER.index(r[0]))
         )
+
+    @on(Button.Pressed, "#trend")
+    def action_trend(self) -> None:
+        """All nights: their exams, and what later nights still knew of what earlier ones learnt."""
+        ledger = self.somnus.root.home.ledger
+        self._say(trend(ledger.nights()))
+        columns, rows = retention(ledger.memories(), ledger.answers())
+        self._fill(columns, rows)
 
     @on(Button.Pressed, "#ask")
     def ask(self) -> None:
         """Ask the questions of the demo under every arm."""
         from importlib.resources import files
-        from pathlib import Path
 
-        from agent.conversation import ARMS
-        from memory.questions import read_questions
+        self._ask(Path(str(files("data").joinpath("demo", "questions.jsonl"))))
 
+    @on(Input.Submitted, "#file")
+    def ask_own(self, submitted: Input.Submitted) -> None:
+        """Ask a file of the user's own."""
+        if submitted.value.strip():
+            self._ask(Path(submitted.value.strip()).expanduser())
+
+    def _ask(self, path: Path) -> None:
         if not self.free():
             return
-        questions: list[Question] = read_questions(
-            Path(str(files("data").joinpath("demo", "questions.jsonl")))
-        )
-        self.somnus.run_bridge("recall", questions, list(ARMS))
+        try:
+            questions = read_questions(path)
+        except SomnusError as error:
+            self._say(f"✗ {error}")
+        else:
+            self._say(f"{len(questions)} questions under {len(ARMS)} arms; esc stops.")
+            self.somnus.run_bridge("recall", questions, list(ARMS))
+
+    def action_file(self) -> None:
+        self.query_one("#file").focus()
+
+    def action_report(self) -> None:
+        """Write the last exam's night as a page, as `somnus nights report` does."""
+        from tui.report import html
+
+        number, answers = self._examined()
+        night = self.somnus.root.home.ledger.night(number)
+        if night is None:
+            self._say("No night has been examined yet; press ctrl+s to sleep.")
+            return
+        path = Path(f"somnus-night-{number}.html").absolute()
+        try:
+            write_atomic(path, html(night, answers, self.somnus.root.home.ledger.nights()).encode())
+        except OSError as error:
+            self._say(f"✗ It can't be written to {path} ({error.strerror}).")
+        else:
+            self.notify(f"Written to {path}.", markup=False)
 
     def answers(self, report: dict[str, Any]) -> None:
         """The document of a recall."""
-        bars = "\n".join(
-            bar(name, arm["right"], arm["asked"]) for name, arm in report["arms"].items()
-        )
-        self.query_one("#bars", Static).update(Content(bars))
-        rows = [
-            ["✓" if a["right"] else "·", a["question"], a["arm"], a["answer"]]
-            for a in report["answers"]
-        ]
-        self._fill(["", "question", "arm", "answer"], rows)
+        arms = report["arms"]
+        lines = [bar(name, arm["right"], arm["asked"]) for name, arm in arms.items()]
+        if "weights" in arms and "buffer" in arms:
+            saved = arms["buffer"]["prompt_tokens"] - arms["weights"]["prompt_tokens"]
+            lines.append(f"A prompt without looking up is {saved:.0f} tokens shorter.")
+        self._say("\n".join(lines))
+        by_question: dict[str, dict[str, str]] = {}
+        for a in report["answers"]:
+            mark = "✓" if a["right"] else "·"
+            by_question.setdefault(a["question"], {})[a["arm"]] = f"{mark} {a['answer']}"
+        rows = [[q, *(by.get(arm, "") for arm in arms)] for q, by in by_question.items()]
+        self._fill(["question", *arms], rows)
+        self.query_one("#table").focus()
+
+    @on(DataTable.RowHighlighted, "#table")
+    def show_row(self) -> None:
+        """The row under the bar in full: cells may be longer than the screen is wide."""
+        table = self.query_one("#table", DataTable)
+        if not table.is_valid_coordinate(table.cursor_coordinate):
+            return
+        names = [str(c.label) for c in table.ordered_columns]
+        cells = [str(c) for c in table.get_row_at(table.cursor_row)]
+        text = "\n".join(f"{n or 'change'}: {c}" for n, c in zip(names, cells, strict=True))
+        self.query_one("#detail", Static).update(Content(text))
+
+    def _say(self, text: str) -> None:
+        self.query_one("#bars", Static).update(Content(text))
 
     def _fill(self, columns: list[str], rows: list[list[str]]) -> None:
         table = self.query_one("#table", DataTable)

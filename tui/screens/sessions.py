@@ -113,6 +113,7 @@ class SessionsScreen(ModalScreen[str]):
             self._naming = chosen
             box = self.query_one("#search", Input)
             box.placeholder, box.value = "its new title", chosen.title
+            box.cursor_position = len(chosen.title)
             self.query_one("#said", Static).update(Content("Type its new title and press enter."))
 
     def action_let_go(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from memory.episode import Memory, MemoryState
+from memory.episode import EpisodeId, Memory, MemoryState
+from memory.ledger import Ledger
 from memory.store import Recollection
 from tui.screens.messages import Found
 from tui.widgets.badge import SIGN, Badge, short
@@ -72,4 +73,20 @@ def consequences(texts: Sequence[str], memories: Sequence[Memory]) -> str:
             f"The weights learnt it in night {first} and may still know it until that night is rolled back, "
             "on the sleep screen."
         )
+    return "\n".join(lines)
+
+
+def context_text(ledger: Ledger, episode: EpisodeId) -> str:
+    """An episode in its talk: the one before, itself, its reply, the one after."""
+    here = ledger.episode(episode)
+    talk = [e for e in ledger.episodes() if e.session == here.session]
+    at = next((i for i, e in enumerate(talk) if e.id == episode), 0)
+    lines = [f"  {short(talk[at - 1].said)}"] if at else []
+    lines.append(
+        f"› {here.at.astimezone():%Y-%m-%d %H:%M} {' '.join(here.said.split()) or '(forgotten)'}"
+    )
+    if here.replied:
+        lines.append(f"    {short(here.replied)}")
+    if at + 1 < len(talk):
+        lines.append(f"  {short(talk[at + 1].said)}")
     return "\n".join(lines)

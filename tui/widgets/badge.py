@@ -94,7 +94,7 @@ def behind(memories: list[Memory], question: str, answer: str) -> Memory | None:
 
 
 class Badge(Static):
-    """One line under an answer."""
+    """Two lines under an answer: its source, and its figures."""
 
     def __init__(self, figures: str, found: tuple[Recollection, ...] = ()) -> None:
         super().__init__(Content(figures), classes="source")
@@ -115,7 +115,7 @@ class Badge(Static):
 
     def measuring(self) -> None:
         """It is being found out."""
-        self.update(Content(f"… looking where it came from · {self._figures}"))
+        self.update(Content(f"… looking where it came from\n{self._figures}"))
 
     def show(self, provenance: Provenance) -> None:
         """What was found out."""
@@ -128,7 +128,7 @@ class Badge(Static):
         if source in (Source.WEIGHTS, Source.BOTH) and provenance.memory is not None:
             m = provenance.memory
             parts.append(f"night {m.night}: “{short(m.text)}”")
-        self.update(Content(" · ".join([*parts, self._figures])))
+        self.update(Content(" · ".join(parts) + f"\n{self._figures}"))
 
 
 def short(text: str, most: int = 60) -> str:

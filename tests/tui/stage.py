@@ -1,0 +1,82 @@
+"""A furnished stage for the app: a home with talk, memories and nights in its real ledger, and a model by script."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from agent.scripted_model import ScriptedModel
+from memory.episode import DreamKind, ExamAnswer, MemoryState, Phase
+from memory.home import Home
+from tui.root import Root
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class WearingModel(ScriptedModel):
+    """A scripted model that remembers which adapter it was told to wear."""
+
+    worn: Path | None = None
+
+    def wear(self, adapter: Path | None) -> None:
+        self.worn = adapter
+
+
+def make_stage_root(embedder: Any) -> type[Root]:
+    """A root that knows Biscuit when it can read about him."""
+
+    class StageRoot(Root):
+        @cached_property
+        def embedder(self) -> Any:
+            return embedder
+
+        @cached_property
+        def model(self) -> Any:
+            return WearingModel({"cat is called Biscuit": "Biscuit.", "Biscuit": "A fine name."})
+
+    return StageRoot
+
+
+def furnish(home: Home, many: int) -> None:
+    """`many` memories over two nights: two thirds learnt, some kept back, the last still waiting."""
+    ledger = home.ledger
+    episodes = [
+        ledger.append(
+            f"My {i}th book is called Volume {i}.", replied="Noted.", at=NOON + timedelta(minutes=i),
+            session="app-first",
+        )
+        for i in range(many)
+    ]  # fmt: skip
+    memories = ledger.add_memories([(e.id, e.said, e.at) for e in episodes])
+    for number in (1, 2):
+        mine = memories[(number - 1) * many // 3 : number * many // 3]
+        ledger.begin_night([m.episode for m in mine], None)
+        passed, kept = mine[:-1], mine[-1:]
+        for m in passed:
+            ledger.set_memory(m.id, state=MemoryState.CONSOLIDATED, night=number)
+        for m in kept:
+            ledger.set_memory(
+                m.id, state=MemoryState.KEPT_BACK, failures=1, reason="1 of 3 exam questions right"
+            )
+        ledger.mark_cleared([m.episode for m in passed], number)
+        again = memories[: many // 3] if number == 2 else []
+        ledger.add_answers(
+            [
+                ExamAnswer(
+                    night=number, memory=m.id, kind=DreamKind.FACT, question=f"What is book {m.id}?",
+                    expected=m.text, answer=f"Volume {m.id}.", right=m in passed or m in again,
+                    control_answer="You haven't told me that.", control_right=False,
+                )
+                for m in [*mine, *again]
+            ]
+        )  # fmt: skip
+        ledger.advance(
+            number, Phase.CLEARED, adapter=None, finished=NOON + timedelta(hours=number),
+            report={
+                "night": number, "learned": [{"id": m.id, "text": m.text} for m in passed],
+                "kept_back": [{"id": m.id, "text": m.text, "reason": "1 of 3 exam questions right"} for m in kept],
+                "exam": {"before": 0, "after": len(passed), "asked": len(mine)}, "drift": {"rise": 0.012},
+            },
+        )  # fmt: skip
