@@ -36,7 +36,7 @@ class HelpScreen(ModalScreen[None]):
 
     def _text(self) -> str:
         lines = [" ".join(self._about.split()), "", 'Keys (in config.toml: [keys] name = "key")']
-        lines += [f"  {key:<16} {text:<24} {name}" for key, text, name in self._keys]
+        lines += [f"  {key:<8} {text:<21} {name}" for key, text, name in self._keys]
         lines += ["", "Commands in the message box"]
         lines += [f"  {f'/{s.name} {s.words}':<16} {s.text}" for s in SLASHES]
         return "\n".join([*lines, "", "esc closes this."])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from rich.text import Text  # a DataTable measures these, and not Content
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -87,7 +88,7 @@ class MemoryScreen(SomnusScreen):
         for e in unread:
             if wanted in e.said.casefold() and self._only in ("", UNREAD):
                 row = (UNREAD, f"{e.at.astimezone():%Y-%m-%d}", "", " ".join(e.said.split()))
-                table.add_row(*map(Content, row), key=f"e{e.id}")
+                table.add_row(*map(Text, row), key=f"e{e.id}")
         for m in memories:
             if wanted in m.text.casefold() and self._only in ("", WHERE[m.state]):
                 night = f" {m.night}" if m.state is MemoryState.CONSOLIDATED else ""
@@ -97,7 +98,7 @@ class MemoryScreen(SomnusScreen):
                     self._exams.get(m.id, ""),
                     m.text + "  (pinned)" * m.pinned,
                 )
-                table.add_row(*map(Content, row), key=str(m.id))
+                table.add_row(*map(Text, row), key=str(m.id))
         table.move_cursor(row=min(bar, max(0, table.row_count - 1)))
         only = f" · only {self._only}" if self._only else ""
         self.query_one("#counts", Static).update(Content(counts(memories, len(unread)) + only))

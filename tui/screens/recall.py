@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.text import Text  # a DataTable measures these, and not Content
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -176,7 +177,7 @@ arm: none, buffer, weights, auto."""
         table = self.query_one("#table", DataTable)
         table.clear(columns=True)
         table.add_columns(*columns)
-        table.add_rows([[Content(cell) for cell in row] for row in rows])
+        table.add_rows([[Text(cell) for cell in row] for row in rows])
 
 
 def bar(name: str, right: int, asked: int) -> str:

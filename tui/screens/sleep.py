@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from rich.text import Text  # a DataTable measures these, and not Content
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -82,7 +83,7 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
         table = self.query_one("#nights", DataTable)
         table.clear()
         for night in reversed(nights):
-            table.add_row(*map(Content, _row(night)), key=str(night.number))
+            table.add_row(*map(Text, _row(night)), key=str(night.number))
         if not self.has_class("-asleep"):
             self.set_class(bool(nights), "-past")
 

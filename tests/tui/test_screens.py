@@ -1,0 +1,242 @@
+"""The other screens over a furnished home: every key, every size, and what stands on them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stage import furnish, make_stage_root
+from test_app import idle, seen, until
+from textual.command import CommandPalette
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Input, RichLog
+
+from memory.config import save_setting
+from memory.episode import MemoryId, MemoryState, Phase
+from sleep.events import NightBegan, PhaseBegan, PhaseReached, Progressed
+from tui.app import SomnusApp
+from tui.root import Options, Root
+from tui.screens.confirm import Confirm
+from tui.screens.messages import Slept
+from tui.screens.settings import SettingsScreen
+from tui.widgets.badge import Source, judge
+from tui.widgets.message_box import MessageBox
+
+SIZES = [(60, 20), (80, 24), (140, 40)]
+
+
+@pytest.fixture
+def root(embedder: Any, home_path: Path) -> Any:
+    opened = make_stage_root(embedder)(Options(home=home_path))
+    furnish(opened.home, 12)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+async def pilot(root: Root) -> AsyncIterator[Pilot[None]]:
+    app = SomnusApp(root)
+    async with app.run_test(size=(80, 24)) as driven:
+        await until(driven, idle(app))
+        yield driven
+
+
+def shown(app: Any) -> str:
+    """All that stands on the screen, as text."""
+    lines = app.screen._compositor.render_strips()
+    return "\n".join(strip.text for strip in lines)
+
+
+async def test_the_memory_screen_shows_state_strength_and_context(pilot: Pilot[None]) -> None:
+    await pilot.press("f3")
+    await pilot.pause()
+    text = shown(pilot.app)
+    assert "◆ weights 1" in text and "1/1 1/1" in text and "▥ kept back" in text
+    assert "My 0th book is called Volume 0." in text
+    assert "Noted." in seen(pilot.app, "#detail")  # type: ignore[arg-type]
+    table = pilot.app.screen.query_one("#memories", DataTable)
+    rows = [table.row_count]
+    for _ in range(7):
+        await pilot.press("f")
+        rows.append(table.row_count)
+    assert rows == [12, 0, 4, 6, 2, 0, 0, 12]
+
+
+async def test_forgetting_what_a_night_learnt_says_so_before(
+    pilot: Pilot[None], root: Root
+) -> None:
+    await pilot.press("f3")
+    await pilot.pause()
+    await pilot.press("d")
+    await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+    assert "learnt it in night 1" in seen(pilot.app, "Confirm Static").replace("\n", " ")  # type: ignore[arg-type]
+    await pilot.press("escape")
+    assert root.home.ledger.memory(MemoryId(1)).state is MemoryState.CONSOLIDATED
+
+
+async def test_x_exports_every_memory(
+    pilot: Pilot[None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    await pilot.press("f3")
+    await pilot.pause()
+    await pilot.press("x")
+    lines = (tmp_path / "somnus-memories.jsonl").read_text().splitlines()
+    assert len(lines) == 12 and json.loads(lines[0])["night"] == 1
+
+
+async def test_a_night_is_rolled_back_with_one_key_and_a_question(
+    pilot: Pilot[None], root: Any
+) -> None:
+    await pilot.press("f4")
+    await until(pilot, lambda: "episodes wait" in seen(pilot.app, "#plan"))  # type: ignore[arg-type]
+    assert "Next night" in seen(pilot.app, "#plan") and "pressure" in seen(pilot.app, "#plan")  # type: ignore[arg-type]
+    await pilot.press("r")
+    await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+    await pilot.click("#yes")
+    await until(pilot, lambda: root.home.ledger.night(2).phase is Phase.ROLLED_BACK)
+    await until(pilot, lambda: "undone" in shown(pilot.app))
+    assert root.home.ledger.night(1).phase is Phase.CLEARED
+
+
+async def test_a_night_goes_down_and_comes_up_with_its_loss_and_time_left(
+    pilot: Pilot[None],
+) -> None:
+    app: Any = pilot.app
+    await pilot.press("f4")
+    for event in (
+        NightBegan(night=3, episodes=4, budget_minutes=60.0),
+        PhaseBegan(night=3, phase=Phase.DREAMT),
+        PhaseReached(night=3, phase=Phase.DREAMT, seconds=130.0),
+        PhaseBegan(night=3, phase=Phase.SEEDED),
+        *(
+            Progressed(
+                night=3, phase=Phase.SEEDED, done=i, total=4, left=40.0 - 10 * i, loss=4.0 - i,
+                note="learning",
+            )
+            for i in range(1, 4)
+        ),
+    ):  # fmt: skip
+        app.post_message(Slept(event))
+    await until(pilot, lambda: "3/4" in seen(app, "#phases"))
+    text = seen(app, "#phases")
+    assert "✓ 2 min 10 s" in text and "10 s left" in text and "3.00 → 1.00" in text and "█" in text
+
+
+async def test_recall_shows_worse_before_better_and_what_later_nights_still_knew(
+    pilot: Pilot[None],
+) -> None:
+    await pilot.press("f5")
+    await pilot.pause()
+    assert "↑ 7 better, ↓ 0 worse" in seen(pilot.app, "#bars")  # type: ignore[arg-type]
+    await pilot.press("t")
+    await pilot.pause()
+    assert "night 1: 3/4 … night 2: 3/4" in seen(pilot.app, "#bars")  # type: ignore[arg-type]
+    assert "learnt in" in shown(pilot.app) and "3/3" in shown(pilot.app)
+
+
+async def test_a_question_file_of_your_own_is_asked_under_every_arm(
+    pilot: Pilot[None], tmp_path: Path
+) -> None:
+    own = tmp_path / "own.jsonl"
+    own.write_text(json.dumps({"question": "What is my 3rd book?", "expected": ["Volume 3"]}))
+    await pilot.press("f5", "o")
+    pilot.app.screen.query_one("#file", Input).value = str(tmp_path / "none.jsonl")
+    await pilot.press("enter")
+    assert "✗" in seen(pilot.app, "#bars")  # type: ignore[arg-type]
+    pilot.app.screen.query_one("#file", Input).value = str(own)
+    await pilot.press("enter")
+    await until(pilot, lambda: "0/1" in seen(pilot.app, "#bars"))  # type: ignore[arg-type]
+    assert "tokens shorter" in seen(pilot.app, "#bars")  # type: ignore[arg-type]
+
+
+async def test_the_report_is_one_page_without_scripts(
+    pilot: Pilot[None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    await pilot.press("f5")
+    await pilot.pause()
+    await pilot.press("w")
+    page = (tmp_path / "somnus-night-2.html").read_text()
+    assert "<polyline" in page and "↑ better" in page
+    assert "<script" not in page and "http" not in page
+
+
+async def test_settings_come_from_the_schema_are_checked_and_hold(
+    pilot: Pilot[None], home_path: Path
+) -> None:
+    await pilot.press("f10")
+    await pilot.pause()
+    assert isinstance(pilot.app.screen, SettingsScreen)
+    for name, wrong, right in (("theme", "pink", "light"), ("recollections", "many", "6")):
+        box = pilot.app.screen.query_one(f"#set-{name}", Input)
+        box.focus()
+        box.value = wrong
+        await pilot.press("enter")
+        assert "✗" in seen(pilot.app, "#settings-said")  # type: ignore[arg-type]
+        box.value = right
+        await pilot.press("enter")
+        assert "✓" in seen(pilot.app, "#settings-said")  # type: ignore[arg-type]
+    app: Any = pilot.app
+    assert app.theme == "somnus-light" and app.root.config.recollections == 6
+    assert 'theme = "light"' in (home_path / "config.toml").read_text()
+
+
+async def test_the_log_and_the_palette_have_their_keys(pilot: Pilot[None]) -> None:
+    await pilot.press("f9")
+    await pilot.pause()
+    log = pilot.app.screen.query_one("#log", RichLog)
+    await until(pilot, lambda: any("ready" in line.text for line in log.lines))
+    await pilot.press("escape", "ctrl+p")
+    await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette))
+    await pilot.press("escape")
+    chat: Any = pilot.app.screen
+    titles = {c.title for c in pilot.app.get_system_commands(chat)}
+    assert {"Sleep now", "Answer again", "Sessions", "Settings", "/export", "Theme"} <= titles
+
+
+async def test_keys_can_be_changed_and_animation_and_colour_left_out(
+    root: Root, home_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_setting(home_path, "keys", {"chat.without": "f12"})
+    save_setting(home_path, "animation", False)
+    save_setting(home_path, "theme", "ansi")
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = SomnusApp(root)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, idle(app))
+        await pilot.press("ctrl+t")
+        assert "without" not in seen(app, "Gauge")
+        await pilot.press("f12")
+        assert "without the buffer" in seen(app, "Gauge")
+        assert (app.animation_level, app.no_color, app.theme) == ("none", True, "ansi-dark")
+
+
+async def test_a_message_survives_any_change_of_size(pilot: Pilot[None]) -> None:
+    box = pilot.app.screen.query_one(MessageBox)
+    box.write("half a thought")
+    for width, height in [*SIZES, (20, 6), (80, 24)]:
+        await pilot.resize_terminal(width, height)
+        await pilot.pause()
+    assert box.text == "half a thought" and box.region.right <= 80
+
+
+def test_where_an_answer_came_from_follows_from_what_is_left_without_each_memory() -> None:
+    asked, answer = "What is my cat called?", "Your cat is called Biscuit."
+    no = "You haven't told me that."
+
+    def source(buffer: str | None, weights: str | None, both: str | None) -> Source:
+        return judge(
+            asked, answer, without_buffer=buffer, without_weights=weights, without_both=both
+        )
+
+    assert source(answer, no, no) is Source.WEIGHTS
+    assert source(no, "Biscuit.", no) is Source.BUFFER
+    assert source("Biscuit.", "Biscuit.", no) is Source.BOTH
+    assert source("Biscuit.", "Biscuit.", "Biscuit.") is Source.GUESS
+    assert source(None, None, None) is Source.GUESS
+    abstained = judge(asked, no, without_buffer=no, without_weights=no, without_both=no)
+    assert abstained is Source.NOTHING
