@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -62,6 +62,7 @@ class SomnusApp(App[None]):
         self.session = ""
         self.new_session()
         self.ready = False
+        self.clock: Callable[[], datetime] = lambda: datetime.now().astimezone()
         self.scheduler: Any = None
         self.tried: datetime | None = None  # the scheduled time that a night was last begun for
         self.news: Message | None = None  # the latest for the status lines
@@ -179,7 +180,7 @@ class SomnusApp(App[None]):
         """
         from sleep.schedule import is_due, last_scheduled
 
-        now, sleep_at = datetime.now().astimezone(), self.root.config.sleep_at
+        now, sleep_at = self.clock(), self.root.config.sleep_at
         scheduled = last_scheduled(sleep_at, now)
         if self.tried == scheduled or not self.ready or self.bridge.busy:
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import ClassVar
 
 from rich.text import Text  # a DataTable measures these, and not Content
@@ -110,9 +109,9 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
         from sleep.schedule import next_sleep
 
         root = self.somnus.root
-        now = datetime.now().astimezone()
+        now = self.somnus.clock()
         at = next_sleep(root.config.sleep_at, now)
-        share = pressure(root.home.ledger.waiting(), datetime.now(UTC))
+        share = pressure(root.home.ledger.waiting(), now)
         hours, minutes = divmod(int((at - now).total_seconds()) // 60, 60)
         gauge = f"pressure {'▰' * round(CELLS * share):▱<{CELLS}} {share:.0%}"
         line = f"Next night {at:%a %H:%M}, in {hours} h {minutes:02d} min · {gauge}"
