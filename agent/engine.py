@@ -7,13 +7,14 @@ included. Axes: n rows at work, H key–value heads, T tokens, D a head's width,
 
 from __future__ import annotations
 
+import inspect
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, CacheLayerMixin
+from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 
 from agent.model import Sampling
 from agent.packing import pack
@@ -146,13 +147,15 @@ def generate(
 def _read(inner: Any, slots: Slots, prompts: Sequence[Sequence[int]], pad: int) -> Tensor:
     """Read prompts into free slots; logits (n, V) after each."""
     packed = pack(prompts, pad, slots.lengths.device)
+    read = DynamicCache()
     out = inner.model(
         input_ids=packed.ids,
         attention_mask=packed.seen,
         position_ids=packed.positions,
         use_cache=True,
+        **_as_cache(inner, read),
     )
-    slots.admit(out.past_key_values, packed.paths)
+    slots.admit(read, packed.paths)
     rows = [row for row, _ in packed.paths]
     last = [path[-1] for _, path in packed.paths]
     logits: Tensor = inner.lm_head(out.last_hidden_state[rows, last]).float()
@@ -168,12 +171,18 @@ def _step(inner: Any, slots: Slots, token: Sequence[int]) -> Tensor:
         input_ids=torch.tensor(token, device=at.device).unsqueeze(1),
         attention_mask=seen[:, None, None],
         position_ids=at,
-        past_key_values=slots,
         use_cache=True,
+        **_as_cache(inner, slots),
     )
     slots.lengths[: slots.count] += 1
     logits: Tensor = inner.lm_head(out.last_hidden_state[:, 0]).float()
     return logits
+
+
+def _as_cache(inner: Any, cache: Cache) -> dict[str, Cache]:
+    """The cache under the name that the network knows it by: transformers renamed it in 5.24."""
+    known = inspect.signature(inner.model.forward).parameters
+    return {"cache" if "cache" in known else "past_key_values": cache}
 
 
 def chooser(sampling: Sampling, device: torch.device) -> Choice:
