@@ -69,6 +69,8 @@ def right(example: Example, answer: str) -> bool:
         return {normal(x) for x in answer.splitlines()} == {
             normal(x) for x in example.reply.splitlines()
         }
+    if example.expected:
+        return not abstains(answer) and all(holds(answer, value) for value in example.expected)
     first, said = (words(x)[:1] for x in (example.reply.lower(), answer.lower()))
     if first in (["yes"], ["no"]) and said != first:
         return False
@@ -76,3 +78,8 @@ def right(example: Example, answer: str) -> bool:
         return True
     question = prompt.splitlines()[-1]
     return agrees(answer, question, example.reply, prompt.rsplit("\n", 1)[0] + " " + example.reply)
+
+
+def holds(answer: str, value: str) -> bool:
+    """Whether an answer has a value's words in order, case and punctuation aside."""
+    return f" {normal(value)} " in f" {normal(answer)} "

@@ -7,12 +7,14 @@ read once. Asked different things about the same lines, the model has to look ra
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from agent import prompt
 from memory.episode import DreamKind, Turn
 from sleep.instincts.families import SLOT, Ask, Family, Values, families, fill, vocabulary
+from sleep.words import hard
 
 UNTOLD = "You haven't told me that."
 LINES = (1, 1, 1, 2, 2, 3, 3, 3, 4, 4, 5, 6)
@@ -24,6 +26,19 @@ DREAMS = {
     DreamKind.NEVER: 2,
 }
 """How often each kind of dream is practised."""
+ABSENT, NEVER = 0.10, 0.10
+"""Shares of a scene's questions that are about something else, and about what was left out."""
+WHOLE = ("fact", "reverse", "indirect")
+"""Kinds of question that are answered with the whole memory."""
+YOURS = {
+    "i am": "you are", "i was": "you were", "i'm": "you're", "i've": "you've", "i'd": "you'd", "i'll": "you'll",
+    "we are": "you are", "we were": "you were", "we're": "you're", "we've": "you've", "we'd": "you'd",
+    "i": "you", "me": "you", "my": "your", "mine": "yours", "myself": "yourself", "am": "are",
+    "we": "you", "us": "you", "our": "your", "ours": "yours", "ourselves": "yourselves",
+}  # fmt: skip
+TURNING = re.compile(
+    r"\b(" + "|".join(sorted(YOURS, key=len, reverse=True)) + r")\b(?!['’-]\w)", re.IGNORECASE
+)
 # Where a second statement may go on in lower case.
 JOINED = ("my ", "the ", "we ", "on ", "at ", "in ", "our ", "every ", "there ", "it ", "a ")
 
@@ -36,6 +51,8 @@ class Example:
     turns: tuple[Turn, ...]
     reply: str
     family: str
+    expected: tuple[str, ...] = ()
+    """Values asked for, which any right answer holds; () where only the reply itself tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +66,14 @@ class Told:
 
     def memory(self) -> str:
         return fill(self.family.memory, self.values)
+
+    def retold(self) -> str:
+        """The memory, turned to the user; "" where a rule can't turn it."""
+        return to_you(self.memory())
+
+    def names(self) -> list[str]:
+        """Slots of the memory whose values are names or numbers: a question may give nothing but such a one."""
+        return [s for s in sorted(_slots(self.family.memory)) if hard("x " + self.values[s])]
 
     def asks(self) -> list[Ask]:
         """What can be asked about it now: beside a sibling, only what names the one that is meant."""
@@ -108,16 +133,25 @@ class Talk:
             return f"{first} {second}"
         return first.rstrip(".!") + self.rng.choice([", and ", ", and ", "; ", ", but "]) + second
 
-    def question(self, ask: Ask, values: Values, old: Values | None = None) -> tuple[str, str]:
-        """A question and its answer."""
-        question = fill(self.rng.choice(ask.questions), values, old)
-        if self.rng.random() < 0.15:  # people don't always type the question mark or the capital
-            question = (
-                question.rstrip("?")
-                if self.rng.random() < 0.5
-                else question[:1].lower() + question[1:]
+    def question(self, ask: Ask, told: Told) -> tuple[str, str, tuple[str, ...]]:
+        """A question, the reply wanted, and the values that any right answer holds.
+
+        What was told is answered with the whole memory, turned to the user: one sure sentence a memory is what a small
+        model learns best, and it holds whatever was asked for.
+        """
+        question = self.rng.choice(ask.questions)
+        if ask.kind == "reverse" and self.rng.random() < 0.25 and (names := told.names()):
+            question = self.rng.choice(vocabulary("what_about")).replace(
+                "{value}", "{" + self.rng.choice(names) + "}"
             )
-        return question, fill(self.rng.choice(ask.answers), values, old)
+        answer = self.rng.choice(ask.answers)
+        wanted = {told.values[slot] for slot in _slots(answer) - _slots(question)}
+        asked = fill(question, told.values, told.old)
+        if self.rng.random() < 0.15:  # people don't always type the question mark or the capital
+            asked = asked.rstrip("?") if self.rng.random() < 0.5 else asked[:1].lower() + asked[1:]
+        if ask.kind in WHOLE and told.retold():
+            return asked, told.retold(), tuple(sorted(wanted))
+        return asked, fill(answer, told.values, told.old), ()
 
     def sibling(self, told: Told) -> tuple[Told, Told] | None:
         """Two of a kind: the dog's name beside the cat's, which is where mix-ups come from."""
@@ -128,6 +162,18 @@ class Talk:
         )
         plain = [a for a in one.asks() if a.kind == "fact"]
         return (one, two) if plain and [a for a in two.asks() if a.kind == "fact"] else None
+
+
+def to_you(statement: str) -> str:
+    """A statement of the user's, said to the user: "My cat …", "Your cat …"; "" where it speaks to us already."""
+    if re.search(r"\b(you|your|yours)\b", statement, re.IGNORECASE):
+        return ""
+
+    def turned(match: re.Match[str]) -> str:
+        return YOURS[match[0].lower()]
+
+    told = TURNING.sub(turned, statement)
+    return re.sub(r"\.\.$", ".", told[:1].upper() + told[1:])
 
 
 def related(one: Family, other: Family) -> bool:
@@ -161,21 +207,21 @@ def reading(talk: Talk) -> list[Example]:
     for _ in range(rng.randint(4, 7) if len(lines) > 1 else rng.randint(3, 4)):
         draw = rng.random()
         about = changed if changed and draw > 0.5 else rng.choice(told)
-        if draw < 0.13:
+        if draw < ABSENT:
             other = rng.choice(talk.others([t.family for t in told]))
             q, a = _untold(talk, other)
             out.append(Example("absent", tuple(prompt.reading(q, lines)), a, other.name))
             continue
         was = about.family.asked("was") if about.old else []
-        if draw < 0.26 and about.family.never:
-            q, a = talk.question(rng.choice(about.family.never), about.values, about.old)
+        if draw < ABSENT + NEVER and about.family.never:
+            q, a, wanted = talk.question(rng.choice(about.family.never), about)
         elif was and rng.random() < 0.4:
-            q, a = talk.question(rng.choice(was), about.values, about.old)
+            q, a, wanted = talk.question(rng.choice(was), about)
         elif blocks := about.asks():
-            q, a = talk.question(rng.choice(blocks), about.values, about.old)
+            q, a, wanted = talk.question(rng.choice(blocks), about)
         else:
             continue
-        out.append(Example(skill, tuple(prompt.reading(q, lines)), a, about.family.name))
+        out.append(Example(skill, tuple(prompt.reading(q, lines)), a, about.family.name, wanted))
     return out
 
 
@@ -195,11 +241,11 @@ def _corrected(talk: Talk, told: Sequence[Told], lines: list[str]) -> Told | Non
 
 
 def _untold(talk: Talk, family: Family) -> tuple[str, str]:
-    values = family.draw(talk.rng)
+    about = Told(family, family.draw(talk.rng))
     if family.never and talk.rng.random() < 0.4:
-        return talk.question(talk.rng.choice(family.never), values)
+        return talk.question(talk.rng.choice(family.never), about)[:2]
     blocks = [a for a in family.asks if a.kind != "was"]
-    return talk.question(talk.rng.choice(blocks), values)[0], UNTOLD
+    return talk.question(talk.rng.choice(blocks), about)[0], UNTOLD
 
 
 def dreaming(talk: Talk) -> list[Example]:
@@ -235,7 +281,7 @@ def dreaming_of_change(talk: Talk) -> list[Example]:
 
 
 def _dream(talk: Talk, ask: Ask, about: Told, turns: tuple[Turn, ...]) -> Example:
-    cue, reply = talk.question(ask, about.values, about.old)
+    cue, reply, _ = talk.question(ask, about)
     return Example("dream", turns, f"{cue[:1].upper()}{cue[1:]}\n{reply}", about.family.name)
 
 
@@ -273,6 +319,6 @@ def greeting(talk: Talk) -> list[Example]:
 
 # How often each scene is played.
 SCENES: dict[Callable[[Talk], list[Example]], int] = {
-    reading: 44, dreaming: 26, dreaming_of_change: 4, blank: 6, extracting: 24, greeting: 3,
+    reading: 44, dreaming: 30, dreaming_of_change: 4, blank: 4, extracting: 12, greeting: 3,
 }  # fmt: skip
 SKILLS = ("read", "crowd", "change", "absent", "blank", "dream", "extract", "greet")

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from agent.local_model import LocalModel
-from memory.paths import write_atomic
+from memory.paths import cache_path, private_dir, write_atomic
 from sleep import lora, rehearsal
 from sleep.instincts.examples import Example, Talk
 from sleep.lesson import Lesson, hard
@@ -73,10 +73,14 @@ def train_instincts(
     config: InstinctsConfig,
     *,
     texts_cache: Path | None = None,
+    onwards: Path | None = None,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[Step]:
-    """Yield every step; at the end, unless stopped, `folder` holds a plain LoRA in float16."""
+    """Yield every step; at the end, unless stopped, `folder` holds a plain LoRA in float16.
+
+    `onwards` is the folder of earlier instincts of the same rank, from which training goes on.
+    """
     texts = rehearsal.base_texts(
         model, config.texts, texts_cache, seed=config.seed + 7, progress=progress
     )
@@ -85,7 +89,10 @@ def train_instincts(
         [to_lesson(model, e) for _ in range(config.scenes) for e in next(scenes)]
         for _ in range(config.steps)
     ]
-    moving = lora.expand(model, rank=config.rank, targets=lora.ALL_LINEAR, seed=config.seed)
+    if onwards is None:
+        moving = lora.expand(model, rank=config.rank, targets=lora.ALL_LINEAR, seed=config.seed)
+    else:
+        moving = lora.reload(model, onwards, past=None, rank=config.rank)
     resume = folder / "unfinished.safetensors"
     yield from train(
         model, moving, steps, texts, config.training, seed=config.seed, stop=stop, resume=resume
@@ -102,22 +109,26 @@ def make(
     folder: Path,
     config: InstinctsConfig,
     *,
+    onwards: Path | None = None,
     stop: Callable[[], bool],
     progress: Callable[[str, float | None, float | None], None],
 ) -> dict[str, Any] | None:
     """Train into `folder` and write its card; None when stopped, and then the same call goes on where it was."""
     folder.mkdir(parents=True, exist_ok=True)
-    texts = folder / "texts.safetensors"
+    kept = private_dir(cache_path() / "rehearsal")
+    texts = kept / f"base-{base_hash[:16]}-{config.seed}.safetensors"
     for step in train_instincts(
-        model, folder, config, texts_cache=texts, stop=stop,
+        model, folder, config, texts_cache=texts, onwards=onwards, stop=stop,
         progress=lambda done, total: progress("sampling the base's own texts", done / total, None),
     ):  # fmt: skip
         note = f"training, loss {step.loss:.2f}, drift {step.rehearsal_loss:.3f}"
         progress(note, step.done / step.total, step.seconds_left)
     if stop():
         return None
-    texts.unlink(missing_ok=True)
     card = describe(base_hash, config)
+    if onwards is not None:
+        card["command"] += " --onwards DIR"
+        card["onwards"] = json.loads((onwards / "card.json").read_text("utf-8"))
     write_atomic(folder / "card.json", json.dumps(card, indent=1).encode())
     return card
 

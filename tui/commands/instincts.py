@@ -25,6 +25,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how long to train: about two seconds a step on two cores",
     )
+    parser.add_argument(
+        "--onwards", type=Path, metavar="DIR", help="earlier instincts, from which training goes on"
+    )
     parser.add_argument("--examples", type=int, metavar="N", help="exercises to evaluate with")
 
 
@@ -63,7 +66,10 @@ def run(args: argparse.Namespace, say: Say) -> int:
             seed=root.config.seed, **({"steps": args.steps} if args.steps else {})
         )
         with Stopper() as stop:
-            card = make(model, checkpoint.base_hash, folder, own, stop=stop, progress=say.progress)
+            card = make(
+                model, checkpoint.base_hash, folder, own, onwards=args.onwards, stop=stop,
+                progress=say.progress,
+            )  # fmt: skip
         if card is None:
             say.line("Stopped; the same command goes on where it was.")
             return 130
