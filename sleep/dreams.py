@@ -19,7 +19,8 @@ from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import Dream, DreamKind, Memory, MemoryId
-from sleep.lesson import Lesson, scored
+from sleep.lesson import Lesson, scored, surer
+from sleep.teaching import Rehearsed
 from sleep.words import IDLE, abstains, content, hard, keys, normal, stem, word_at, words
 
 # How a memory's samples are shared among the kinds.
@@ -31,7 +32,7 @@ Progress = Callable[[int, int], None]
 class DreamConfig:
     """How many dreams, and how sure the second reading must be."""
 
-    samples: int = 16
+    samples: int = 24
     """Dreams sampled a memory."""
     temperature: float = 0.75
     top_p: float = 0.95
@@ -45,18 +46,12 @@ class DreamConfig:
     """… and only has to be as likely as this on (geometric) average."""
     unanswered: float = 0.85
     """The same average for a neighbour's "you haven't told me"."""
-    keep: int = 12
+    certain: float = 0.5
+    """Share of certainty lent to the teacher of a dream that passed; the rest is its own opinion."""
+    keep: int = 16
     """Most dreams a memory to learn from: those with the largest gap …"""
     at_random: int = 2
     """… of which so many are drawn at random."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rehearsed:
-    """A dream with what the teacher thinks of each token of its reply."""
-
-    dream: Dream
-    lesson: Lesson
 
 
 def sample(
@@ -165,11 +160,8 @@ def read_again(
     for i, (own, _, _), (ids, reply) in zip(sure, unread, blank, strict=True):
         logp, top_ids, top_logp = read[i]
         gap = float((logp - own).mean())
-        out.append(
-            Rehearsed(
-                replace(dreams[i], gap=gap), Lesson((*ids, *reply), len(ids), top_ids, top_logp)
-            )
-        )
+        lesson = Lesson((*ids, *reply), len(ids), top_ids, top_logp)
+        out.append(Rehearsed(replace(dreams[i], gap=gap), surer(lesson, logp, config.certain)))
     return out
 
 
@@ -242,55 +234,3 @@ def alike(cue: str, other: str) -> bool:
         Counter(w for w in normal(cue).split() if w in IDLE).keys()
         == Counter(w for w in normal(other).split() if w in IDLE).keys()
     )
-
-
-def lessons(rehearsed: Sequence[Rehearsed]) -> list[Lesson]:
-    """What is trained on."""
-    return [r.lesson for r in rehearsed if r.dream.used]
-
-
-def recall(
-    model: LocalModel, kept: Sequence[Dream], memories: Mapping[MemoryId, Memory]
-) -> list[Rehearsed]:
-    """Dreams of the ledger with the teacher's log-probabilities computed again, memory in view."""
-    pairs = [
-        (
-            model.encode(prompt.reading(d.cue, [memories[m].text for m in d.memories])),
-            model.encode_reply(d.reply),
-        )
-        for d in kept
-    ]
-    return _taught(model, kept, pairs)
-
-
-def self_taught(model: LocalModel, kept: Sequence[Dream]) -> list[Rehearsed]:
-    """Earlier nights' dreams as the smaller self answers them by heart: no episode, no statement is needed."""
-    pairs = [(model.encode(prompt.chat(d.cue)), model.encode_reply(d.reply)) for d in kept]
-    return _taught(model, kept, pairs)
-
-
-def _taught(
-    model: LocalModel, kept: Sequence[Dream], pairs: Sequence[tuple[list[int], list[int]]]
-) -> list[Rehearsed]:
-    out = []
-    for d, (_, reply), (_, ids, logp) in zip(
-        kept, pairs, scored(model, pairs, adapter=False), strict=True
-    ):
-        blank = model.encode(prompt.chat(d.cue))
-        out.append(Rehearsed(d, Lesson((*blank, *reply), len(blank), ids, logp)))
-    return out
-
-
-def spread(kept: Sequence[Dream], most: int, seed: int) -> list[Dream]:
-    """At most `most` dreams, taken in turn from every memory, so that none is left out before another has two."""
-    draw = random.Random(seed)
-    groups: dict[tuple[MemoryId, ...], list[Dream]] = defaultdict(list)
-    for d in draw.sample(list(kept), len(kept)):
-        groups[d.memories].append(d)
-    out: list[Dream] = []
-    while groups and len(out) < most:
-        for key in list(groups):
-            out.append(groups[key].pop())
-            if not groups[key]:
-                del groups[key]
-    return out[:most]

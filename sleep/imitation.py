@@ -22,9 +22,9 @@ from torch import Tensor
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import Memory, MemoryId
-from sleep.dreams import Rehearsed
 from sleep.lesson import Lesson, answer_logp, batch
 from sleep.loss import divergence
+from sleep.teaching import Rehearsed
 from sleep.words import abstains, agrees
 
 

@@ -6,7 +6,7 @@ Axes: N answer tokens of a batch, K kept log-probabilities, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
@@ -17,6 +17,7 @@ from agent.packing import ROW_TOKENS, Packed, pack
 T = TypeVar("T")
 
 TOP_K = 20
+TINY = 1e-9
 ROWS = 24  # sequences scored together
 
 
@@ -39,6 +40,21 @@ def hard(prompt: Sequence[int], answer: Sequence[int], weight: float = 1.0) -> L
     """A lesson whose teacher is certain: the KL divergence becomes plain cross-entropy."""
     ids = torch.tensor(answer).unsqueeze(1)  # (A, 1)
     return Lesson((*prompt, *answer), len(prompt), ids, torch.zeros(ids.shape), weight)
+
+
+def surer(lesson: Lesson, own: Tensor, share: float) -> Lesson:
+    """The lesson with `share` of the teacher's mass moved to the answer itself, which has passed every filter.
+
+    A small teacher that would rather abstain spoils the first token of a true answer. `own` (A,) is its log-probability
+    of each answer token.
+    """
+    target = torch.tensor(lesson.ids[lesson.start :]).unsqueeze(1)  # (A, 1)
+    ids, p = lesson.top_ids.clone(), lesson.top_logp.exp()  # (A, K)
+    absent = ~(ids == target).any(1)
+    ids[absent, -1] = target[absent, 0].to(ids.dtype)
+    p[absent, -1] = own[absent].exp().to(p)
+    mixed = (1.0 - share) * p + share * (ids == target)
+    return replace(lesson, top_ids=ids, top_logp=mixed.clamp_min(TINY).log())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

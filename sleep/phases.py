@@ -14,15 +14,15 @@ from typing import Any
 from memory.adapters import AdapterCard
 from memory.episode import DreamKind, Memory, MemoryState, Phase
 from memory.errors import NothingToLearn, UsageError
-from sleep import dreams, exam, lora, rehearsal, verdict
+from sleep import dreams, exam, lora, rehearsal, teaching, verdict
 from sleep.associate import nearest, supersede
-from sleep.dreams import Rehearsed
 from sleep.events import DreamDreamt, MemoryJudged, NightEvent, Progressed
 from sleep.imitation import imitate
 from sleep.narrated import Tick, narrated
 from sleep.plan import EXAM_SECONDS, fitting, waiting
 from sleep.replay import memories_in
 from sleep.room import Room
+from sleep.teaching import Rehearsed
 from sleep.training import passes, train
 from sleep.words import normal
 
@@ -109,7 +109,9 @@ def _again(room: Room) -> None:
         return
     kept = room.ledger.dreams(night=room.number)
     room.memories = _tonight(room)
-    room.rehearsed = dreams.recall(room.model, kept, {m.id: m for m in room.memories})
+    room.rehearsed = teaching.recall(
+        room.model, kept, {m.id: m for m in room.memories}, room.config.dreams.certain
+    )
 
 
 def _earlier(room: Room) -> list[Rehearsed]:
@@ -120,8 +122,8 @@ def _earlier(room: Room) -> list[Rehearsed]:
         if d.night != room.number
         and all(room.ledger.memory(m).state is MemoryState.CONSOLIDATED for m in d.memories)
     ]
-    some = dreams.spread(kept, room.config.earlier_dreams, room.seed)
-    return dreams.self_taught(room.model, some)
+    some = teaching.spread(kept, room.config.earlier_dreams, room.seed)
+    return teaching.self_taught(room.model, some, room.config.dreams.certain)
 
 
 def seed(room: Room) -> Iterator[NightEvent]:
@@ -138,7 +140,7 @@ def seed(room: Room) -> Iterator[NightEvent]:
     )
     _again(room)
     room.earlier = _earlier(room)
-    lessons = dreams.lessons(room.rehearsed) + [r.lesson for r in room.earlier]
+    lessons = teaching.lessons(room.rehearsed) + [r.lesson for r in room.earlier]
     deadline = room.deadline - EXAM_SECONDS * len(room.memories)
     room.staging.mkdir(parents=True, exist_ok=True)
     resume = room.staging / "unfinished.safetensors"
@@ -191,7 +193,7 @@ def examine(room: Room) -> Iterator[NightEvent]:
         for d in room.ledger.dreams(held_out=True)
         if d.night != room.number and set(d.memories) <= set(known)
     ]
-    old = dreams.spread(old, room.config.earlier_questions, room.seed)
+    old = teaching.spread(old, room.config.earlier_questions, room.seed)
     earlier = yield from _work(
         room, Phase.EXAMINED, "earlier nights",
         lambda tick: exam.ask(room.model, old, known, night=room.number, progress=tick),

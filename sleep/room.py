@@ -14,9 +14,10 @@ from agent.local_model import LocalModel
 from memory.episode import Episode, Memory, Phase
 from memory.errors import Interrupted
 from memory.store import BufferStore, Embedder
-from sleep.dreams import DreamConfig, Rehearsed
+from sleep.dreams import DreamConfig
 from sleep.imitation import ImitationConfig
 from sleep.lesson import Lesson
+from sleep.teaching import Rehearsed
 from sleep.training import TrainingConfig
 from sleep.verdict import Limits
 

@@ -1,0 +1,83 @@
+"""Dreams as lessons: what the teacher thinks of each token of a reply, made anew from the ledger when it is needed.
+
+Tonight's dreams are taught with the memory in view; those of earlier nights by the smaller self, by heart.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agent import prompt
+from agent.local_model import LocalModel
+from memory.episode import Dream, Memory, MemoryId
+from sleep.lesson import Lesson, scored, surer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rehearsed:
+    """A dream with what the teacher thinks of each token of its reply."""
+
+    dream: Dream
+    lesson: Lesson
+
+
+def lessons(rehearsed: Sequence[Rehearsed]) -> list[Lesson]:
+    """What is trained on."""
+    return [r.lesson for r in rehearsed if r.dream.used]
+
+
+def recall(
+    model: LocalModel,
+    kept: Sequence[Dream],
+    memories: Mapping[MemoryId, Memory],
+    certain: float,
+) -> list[Rehearsed]:
+    """Dreams of the ledger with the teacher's log-probabilities computed again, memory in view."""
+    pairs = [
+        (
+            model.encode(prompt.reading(d.cue, [memories[m].text for m in d.memories])),
+            model.encode_reply(d.reply),
+        )
+        for d in kept
+    ]
+    return _taught(model, kept, pairs, certain)
+
+
+def self_taught(model: LocalModel, kept: Sequence[Dream], certain: float) -> list[Rehearsed]:
+    """Earlier nights' dreams as the smaller self answers them by heart: no episode, no statement is needed."""
+    pairs = [(model.encode(prompt.chat(d.cue)), model.encode_reply(d.reply)) for d in kept]
+    return _taught(model, kept, pairs, certain)
+
+
+def _taught(
+    model: LocalModel,
+    kept: Sequence[Dream],
+    pairs: Sequence[tuple[list[int], list[int]]],
+    certain: float,
+) -> list[Rehearsed]:
+    out = []
+    for d, (_, reply), (own, ids, logp) in zip(
+        kept, pairs, scored(model, pairs, adapter=False), strict=True
+    ):
+        blank = model.encode(prompt.chat(d.cue))
+        lesson = Lesson((*blank, *reply), len(blank), ids, logp)
+        out.append(Rehearsed(d, surer(lesson, own, certain)))
+    return out
+
+
+def spread(kept: Sequence[Dream], most: int, seed: int) -> list[Dream]:
+    """At most `most` dreams, taken in turn from every memory, so that none is left out before another has two."""
+    draw = random.Random(seed)
+    groups: dict[tuple[MemoryId, ...], list[Dream]] = defaultdict(list)
+    for d in draw.sample(list(kept), len(kept)):
+        groups[d.memories].append(d)
+    out: list[Dream] = []
+    while groups and len(out) < most:
+        for key in list(groups):
+            out.append(groups[key].pop())
+            if not groups[key]:
+                del groups[key]
+    return out[:most]
