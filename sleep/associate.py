@@ -13,7 +13,7 @@ from agent.model import Sampling
 from memory.episode import DreamKind, Memory, MemoryId, MemoryState
 from memory.store import Embedder
 from sleep.dreams import is_true_to, parse
-from sleep.words import agrees
+from sleep.words import agrees, normal
 
 CLOSE = 0.6  # cosine from which two memories may be about the same thing
 CUES = 4  # questions asked to find out
@@ -24,6 +24,23 @@ def similarity(embedder: Embedder, left: Sequence[Memory], right: Sequence[Memor
     a = np.array(embedder.embed([m.text for m in left]), dtype=np.float32)
     b = np.array(embedder.embed([m.text for m in right]), dtype=np.float32)
     return np.asarray(a @ b.T)
+
+
+def histories(ledger: Any, memories: Sequence[Memory]) -> dict[MemoryId, tuple[str, ...]]:
+    """What was told about each memory: the statements whose place it took, oldest first, then its own."""
+    before: dict[int, list[Memory]] = {}
+    for m in ledger.memories(state=MemoryState.SUPERSEDED):
+        if m.superseded_by is not None and m.text:
+            before.setdefault(m.superseded_by, []).append(m)
+    out = {}
+    for memory in memories:
+        line = [memory]
+        for m in line:  # grows: what took the place of another may have had its place taken
+            line += before.pop(m.id, [])
+        older = sorted(line[1:], key=lambda m: (m.at, m.id))
+        changed = {normal(m.text): m.text for m in older if normal(m.text) != normal(memory.text)}
+        out[memory.id] = (*changed.values(), memory.text)
+    return out
 
 
 def nearest(

@@ -18,13 +18,16 @@ from torch import Tensor
 from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
-from memory.episode import Dream, DreamKind, Memory, MemoryId
+from memory.episode import Dream, DreamKind, MemoryId
 from sleep.lesson import Lesson, scored, surer
 from sleep.teaching import Rehearsed
 from sleep.words import IDLE, abstains, content, hard, keys, normal, stem, word_at, words
 
-# How a memory's samples are shared among the kinds.
+# How a memory's samples are shared among the kinds; what took the place of another is also asked how it was before.
 SHARES = {DreamKind.FACT: 9, DreamKind.REVERSE: 6, DreamKind.INDIRECT: 7, DreamKind.NEVER: 2}
+WAS_SHARE = 6
+Told = Mapping[MemoryId, Sequence[str]]
+"""A memory's statement, and before it those whose place it took."""
 Progress = Callable[[int, int], None]
 
 
@@ -56,7 +59,7 @@ class DreamConfig:
 
 def sample(
     model: LocalModel,
-    memories: Sequence[Memory],
+    told: Told,
     config: DreamConfig,
     *,
     night: int,
@@ -64,12 +67,13 @@ def sample(
     progress: Progress = lambda done, total: None,
 ) -> list[Dream]:
     """Raw dreams: `samples` a memory, parsed, grounded and without duplicates."""
-    asked: list[tuple[Memory, DreamKind]] = []
+    asked: list[tuple[MemoryId, DreamKind]] = []
     total = sum(SHARES.values())
-    for memory in memories:
-        for kind, share in SHARES.items():
+    for memory, statements in told.items():
+        shares = SHARES | ({DreamKind.WAS: WAS_SHARE} if len(statements) > 1 else {})
+        for kind, share in shares.items():
             asked += [(memory, kind)] * max(1, round(config.samples * share / total))
-    prompts = [model.encode(prompt.dreaming([m.text], kind)) for m, kind in asked]
+    prompts = [model.encode(prompt.dreaming(told[m], kind)) for m, kind in asked]
     sampling = Sampling(
         max_tokens=config.tokens, temperature=config.temperature, top_p=config.top_p, seed=seed
     )
@@ -80,14 +84,12 @@ def sample(
     seen: set[tuple[int, str]] = set()
     for (memory, kind), row in zip(asked, rows, strict=True):
         parsed = parse(model.text(row))
-        if parsed is None or (memory.id, normal(parsed[0])) in seen:
+        if parsed is None or (memory, normal(parsed[0])) in seen:
             continue
         cue, reply = parsed
-        if is_true_to(memory.text, kind, cue, reply):
-            seen.add((memory.id, normal(cue)))
-            dreams.append(
-                Dream(night=night, memories=(memory.id,), kind=kind, cue=cue, reply=reply)
-            )
+        if is_true_to(" ".join(told[memory]), kind, cue, reply):
+            seen.add((memory, normal(cue)))
+            dreams.append(Dream(night=night, memories=(memory,), kind=kind, cue=cue, reply=reply))
     return dreams
 
 
@@ -118,7 +120,7 @@ def is_true_to(memory: str, kind: DreamKind, cue: str, reply: str) -> bool:
 def read_again(
     model: LocalModel,
     dreams: Sequence[Dream],
-    memories: Sequence[Memory],
+    told: Told,
     neighbours: Mapping[MemoryId, Sequence[str]],
     config: DreamConfig,
     *,
@@ -128,7 +130,6 @@ def read_again(
 
     gap = NLL(student, without the episode) − NLL(teacher, with it), in nats a token.
     """
-    by_id = {m.id: m for m in memories}
     replies = [model.encode_reply(d.reply) for d in dreams]
     total = 2 * len(dreams)
     done = 0
@@ -140,17 +141,15 @@ def read_again(
 
     reading = []
     for dream, reply in zip(dreams, replies, strict=True):
-        told = sorted((by_id[m] for m in dream.memories), key=lambda m: (m.at, m.id))
         near = [t for m in dream.memories for t in neighbours.get(m, ())][: config.neighbours]
-        reading.append(
-            (model.encode(prompt.reading(dream.cue, [*near, *(m.text for m in told)])), reply)
-        )
+        said = [t for m in sorted(dream.memories) for t in told[m]]
+        reading.append((model.encode(prompt.reading(dream.cue, [*near, *said])), reply))
     read = scored(model, reading, adapter=False, progress=more)
     sure = [
         i
         for i, (logp, _, _) in enumerate(read)
         if confirms(
-            model, dreams[i], " ".join(by_id[m].text for m in dreams[i].memories), logp, config
+            model, dreams[i], " ".join(t for m in dreams[i].memories for t in told[m]), logp, config
         )
     ]
     total = len(dreams) + len(sure)

@@ -17,7 +17,7 @@ import torch
 from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
-from memory.episode import Dream, DreamKind, ExamAnswer, Memory, MemoryId
+from memory.episode import Dream, DreamKind, ExamAnswer, MemoryId
 from sleep.lesson import Lesson, answer_logp, batch, chunks
 from sleep.loss import divergence
 from sleep.words import abstains, agrees
@@ -43,7 +43,7 @@ class Drift:
 def ask(
     model: LocalModel,
     dreams: Sequence[Dream],
-    memories: Mapping[MemoryId, Memory],
+    told: Mapping[MemoryId, Sequence[str]],
     *,
     night: int,
     progress: Progress = lambda done, total: None,
@@ -58,7 +58,7 @@ def ask(
     )
     out = []
     for dream, row, control_row in zip(dreams, with_it, without, strict=True):
-        text = " ".join(memories[m].text for m in dream.memories)
+        text = " ".join(t for m in dream.memories for t in told[m])
         answer, control = model.text(row), model.text(control_row)
         never = dream.kind is DreamKind.NEVER
         out.append(

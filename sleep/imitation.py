@@ -21,7 +21,7 @@ from torch import Tensor
 
 from agent.local_model import LocalModel
 from agent.model import Sampling
-from memory.episode import Memory, MemoryId
+from memory.episode import MemoryId
 from sleep.lesson import Lesson, answer_logp, batch
 from sleep.loss import divergence
 from sleep.teaching import Rehearsed
@@ -58,7 +58,7 @@ def imitate(
     model: LocalModel,
     trainable: Sequence[Tensor],
     dreams: Sequence[Rehearsed],
-    memories: Mapping[MemoryId, Memory],
+    told: Mapping[MemoryId, Sequence[str]],
     config: ImitationConfig,
     *,
     seed: int,
@@ -91,7 +91,7 @@ def imitate(
             [
                 reward(
                     model.text([*prompts[i][r.lesson.start :], *rows[i]]),
-                    r, " ".join(memories[m].text for m in r.dream.memories), config.gamma,
+                    r, " ".join(t for m in r.dream.memories for t in told[m]), config.gamma,
                 )
                 for g, r in enumerate(chosen)
                 for i in range(g * config.group, (g + 1) * config.group)

@@ -15,7 +15,7 @@ from memory.adapters import AdapterCard
 from memory.episode import DreamKind, Memory, MemoryState, Phase
 from memory.errors import NothingToLearn, UsageError
 from sleep import dreams, exam, lora, rehearsal, teaching, verdict
-from sleep.associate import nearest, supersede
+from sleep.associate import histories, nearest, supersede
 from sleep.events import DreamDreamt, MemoryJudged, NightEvent, Progressed
 from sleep.imitation import imitate
 from sleep.narrated import Tick, narrated
@@ -78,15 +78,15 @@ def dream(room: Room) -> Iterator[NightEvent]:
         )
     later = [m.id for m in able[len(room.memories) :]]
     room.report |= {"memories": [m.id for m in room.memories], "later": later}
-    config = room.config.dreams
+    config, told = room.config.dreams, histories(room.ledger, room.memories)
     raw = yield from _work(
         room, Phase.DREAMT, "dreaming",
-        lambda tick: dreams.sample(room.model, room.memories, config, night=room.number, seed=room.seed, progress=tick),
+        lambda tick: dreams.sample(room.model, told, config, night=room.number, seed=room.seed, progress=tick),
     )  # fmt: skip
     near = nearest(room.embedder, room.memories, room.memories, config.neighbours)
     read = yield from _work(
         room, Phase.DREAMT, "reading them again",
-        lambda tick: dreams.read_again(room.model, raw, room.memories, near, config, progress=tick),
+        lambda tick: dreams.read_again(room.model, raw, told, near, config, progress=tick),
     )  # fmt: skip
     room.rehearsed = dreams.choose(read, config, exam=room.config.exam, seed=room.seed)
     room.ledger.clear_dreams(room.number)
@@ -110,7 +110,7 @@ def _again(room: Room) -> None:
     kept = room.ledger.dreams(night=room.number)
     room.memories = _tonight(room)
     room.rehearsed = teaching.recall(
-        room.model, kept, {m.id: m for m in room.memories}, room.config.dreams.certain
+        room.model, kept, histories(room.ledger, room.memories), room.config.dreams.certain
     )
 
 
@@ -156,9 +156,9 @@ def seed(room: Room) -> Iterator[NightEvent]:
         )  # fmt: skip
     room.check()
     rewards = []
-    by_id = {m.id: m for m in room.memories}
+    told = histories(room.ledger, room.memories)
     for value in imitate(
-        room.model, room.moving, room.rehearsed, by_id, room.config.imitation,
+        room.model, room.moving, room.rehearsed, told, room.config.imitation,
         seed=room.seed, stop=room.stop, deadline=deadline,
     ):  # fmt: skip
         rewards.append(round(value, 3))
@@ -180,14 +180,14 @@ def examine(room: Room) -> Iterator[NightEvent]:
         room.kept_texts = rehearsal.base_texts(
             room.model, max(8, room.config.texts // 10), room.cache
         )
-    by_id = {m.id: m for m in room.memories}
+    told_of = histories(room.ledger, room.memories)
     held = [r.dream for r in room.rehearsed if r.dream.held_out]
     never = [replace(r.dream) for r in room.rehearsed if r.dream.kind is DreamKind.NEVER]
     answers = yield from _work(
         room, Phase.EXAMINED, "exam",
-        lambda tick: exam.ask(room.model, held + never, by_id, night=room.number, progress=tick),
+        lambda tick: exam.ask(room.model, held + never, told_of, night=room.number, progress=tick),
     )  # fmt: skip
-    known = {m.id: m for m in room.ledger.memories(state=MemoryState.CONSOLIDATED)}
+    known = histories(room.ledger, room.ledger.memories(state=MemoryState.CONSOLIDATED))
     old = [
         d
         for d in room.ledger.dreams(held_out=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from agent import prompt
 from agent.local_model import LocalModel
-from memory.episode import Dream, Memory, MemoryId
+from memory.episode import Dream, MemoryId
 from sleep.lesson import Lesson, scored, surer
 
 
@@ -32,13 +32,13 @@ def lessons(rehearsed: Sequence[Rehearsed]) -> list[Lesson]:
 def recall(
     model: LocalModel,
     kept: Sequence[Dream],
-    memories: Mapping[MemoryId, Memory],
+    told: Mapping[MemoryId, Sequence[str]],
     certain: float,
 ) -> list[Rehearsed]:
     """Dreams of the ledger with the teacher's log-probabilities computed again, memory in view."""
     pairs = [
         (
-            model.encode(prompt.reading(d.cue, [memories[m].text for m in d.memories])),
+            model.encode(prompt.reading(d.cue, [t for m in d.memories for t in told[m]])),
             model.encode_reply(d.reply),
         )
         for d in kept
