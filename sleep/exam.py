@@ -18,7 +18,7 @@ from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import Dream, DreamKind, ExamAnswer, MemoryId
-from sleep.lesson import Lesson, answer_logp, batch, chunks
+from sleep.lesson import SLICE, Lesson, answer_slices, batch, chunks
 from sleep.loss import divergence
 from sleep.words import abstains, agrees
 
@@ -92,8 +92,10 @@ def perplexity(model: LocalModel, texts: Sequence[str], *, adapter: bool = True)
         for some in chunks(texts, 8):
             items = [(model.encode_reply(t, end=False), 1) for t in some]
             b = batch([(i, s) for i, s in items if len(i) > 1], model.end_id, model.device)
-            logp = answer_logp(model, network, b)
-            total -= float(logp.gather(1, b.targets.unsqueeze(1)).sum())
+            for logp, target in zip(
+                answer_slices(model, network, b), b.targets.split(SLICE), strict=True
+            ):
+                total -= float(logp.gather(1, target.unsqueeze(1)).sum())
             count += len(b.targets)
     return math.exp(total / count)
 
@@ -104,10 +106,12 @@ def kl_to_base(model: LocalModel, texts: Sequence[Lesson]) -> float:
     with model.worn() as network, torch.inference_mode():
         for some in chunks(texts, 8):
             b = batch([(x.ids, x.start) for x in some], model.end_id, model.device)
-            logp = answer_logp(model, network, b)
-            for x, q in zip(some, logp.split(b.lengths), strict=True):
-                total += float(divergence(x.top_logp.to(q), q, x.top_ids.to(q.device)).sum())
-                count += x.answers
+            ids, logp = (torch.cat([getattr(x, f) for x in some]) for f in ("top_ids", "top_logp"))
+            for q, i, p in zip(
+                answer_slices(model, network, b), ids.split(SLICE), logp.split(SLICE), strict=True
+            ):
+                total += float(divergence(p.to(q), q, i.to(q.device)).sum())
+            count += len(b.targets)
     return total / max(1, count)
 
 

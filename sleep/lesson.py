@@ -19,6 +19,7 @@ T = TypeVar("T")
 TOP_K = 20
 TINY = 1e-9
 ROWS = 24  # sequences scored together
+SLICE = 256  # answer tokens whose log-probabilities are held at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +88,13 @@ def answer_logp(model: Any, network: Any, b: Batch) -> Tensor:
     return torch.log_softmax(model.logits(network, hidden), dim=-1)
 
 
+def answer_slices(model: Any, network: Any, b: Batch) -> Iterator[Tensor]:
+    """The same a few tokens at a time, for reading: a vocabulary beside every token is most of a night's memory."""
+    hidden = model.hidden(network, b.packed)[b.rows, b.cols]  # (N, D)
+    for some in hidden.split(SLICE):
+        yield torch.log_softmax(model.logits(network, some), dim=-1)  # (≤ SLICE, V)
+
+
 def scored(
     model: Any,
     pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
@@ -105,10 +113,15 @@ def scored(
         for chunk in chunks(order, ROWS):
             items = [((*pairs[i][0], *pairs[i][1]), len(pairs[i][0])) for i in chunk]
             b = batch(items, model.end_id, model.device)
-            logp = answer_logp(model, network, b)  # (N, V)
-            own = logp.gather(1, b.targets.unsqueeze(1)).squeeze(1)  # (N,)
-            top = logp.topk(min(top_k, logp.shape[-1]))
-            parts = (own, top.indices.int(), top.values)
+            own, ids, tops = [], [], []
+            for logp, target in zip(
+                answer_slices(model, network, b), b.targets.split(SLICE), strict=True
+            ):
+                own.append(logp.gather(1, target.unsqueeze(1)).squeeze(1))
+                top = logp.topk(min(top_k, logp.shape[-1]))
+                ids.append(top.indices.int())
+                tops.append(top.values)
+            parts = torch.cat(own), torch.cat(ids), torch.cat(tops)  # (N,), (N, K), (N, K)
             for i, *piece in zip(chunk, *(p.cpu().split(b.lengths) for p in parts), strict=True):
                 out[i] = (piece[0].clone(), piece[1].clone(), piece[2].clone())
             progress(len(chunk))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from tiny import make_checkpoint
 
 from agent.local_model import LocalModel
-from sleep.lesson import answer_logp, batch, hard, scored
+from sleep.lesson import SLICE, answer_logp, answer_slices, batch, hard, scored, surer
 from sleep.training import TrainingConfig, passes
 
 
@@ -64,3 +65,25 @@ def test_every_pass_sees_every_lesson_once() -> None:
     steps = passes(lessons, TrainingConfig(rows=4, passes=3, least_steps=1), seed=0)
     assert [len(s) for s in steps] == [4, 4, 3] * 3
     assert {x.ids for s in steps[3:6] for x in s} == {x.ids for x in lessons}
+
+
+def test_a_slice_at_a_time_says_the_same(tmp_path: Path) -> None:
+    model = LocalModel.load(make_checkpoint(tmp_path / "llama", "llama"), name="x", device="cpu")
+    with model.worn() as network, torch.inference_mode():
+        packed = batch([(range(3, 303), 1), *sequences(1, 4)], model.end_id, "cpu")
+        assert len(packed.targets) > SLICE
+        sliced = torch.cat(list(answer_slices(model, network, packed)))
+        assert torch.allclose(sliced, answer_logp(model, network, packed), atol=1e-5)
+
+
+def test_certainty_is_lent_to_the_answer_and_nothing_else() -> None:
+    lesson = hard([5, 6], [7, 8])
+    unsure = torch.tensor([[7, 9], [3, 4]]), torch.tensor([[0.2, 0.6], [0.9, 0.05]]).log()
+    taught = replace(lesson, top_ids=unsure[0], top_logp=unsure[1])
+    out = surer(taught, torch.tensor([0.2, 0.04]).log(), 0.5)
+    assert out.top_ids.tolist() == [[7, 9], [3, 8]]  # the answer takes the least likely one's place
+    expected = torch.tensor([[0.6, 0.3], [0.45, 0.52]])
+    assert torch.allclose(out.top_logp.exp(), expected, atol=1e-6)
+    assert torch.allclose(
+        surer(taught, torch.tensor([0.2, 0.04]).log(), 0.0).top_logp[0], unsure[1][0]
+    )
