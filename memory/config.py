@@ -38,6 +38,14 @@ class Config(BaseSettings):
     """Local time of the nightly sleep, HH:MM."""
     budget_minutes: float = Field(default=60.0, gt=0, allow_inf_nan=False)
     """The longest a night may take."""
+    nap_pressure: float = Field(default=0.8, ge=0, le=1)
+    """Sleep pressure, 0 to 1, from which it naps by itself; 1 never naps."""
+    nap_minutes: float = Field(default=10.0, ge=2, allow_inf_nan=False)
+    """The longest a nap may take."""
+    idle_minutes: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Minutes without you before it sleeps by itself; it pauses when you return. 0 sleeps beside the chat."""
+    on_power: bool = True
+    """Whether nights that nobody asked for need mains power."""
     recollections: int = Field(default=4, ge=1, le=50)
     """Episodes retrieved for a reply."""
     min_similarity: float = Field(default=0.3, ge=-1, le=1)

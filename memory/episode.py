@@ -19,11 +19,20 @@ class Role(StrEnum):
 
 
 class Origin(StrEnum):
-    """Where a turn's words come from; only what the user typed is believed."""
+    """Where a turn's words come from; only what the user typed, or confirmed, is believed."""
 
     TYPED = "typed"
+    CONFIRMED = "confirmed"  # of another origin, or held back, until the user said that it holds
+    PASTED = "pasted"
+    QUOTED = "quoted"
+    RETRIEVED = "retrieved"
     DOCUMENT = "document"
     TOOL = "tool"
+
+    @property
+    def believed(self) -> bool:
+        """Whether it counts as the user's own word; anything else is data."""
+        return self in (Origin.TYPED, Origin.CONFIRMED)
 
 
 class MemoryState(StrEnum):
@@ -34,6 +43,7 @@ class MemoryState(StrEnum):
     KEPT_BACK = "kept_back"  # failed its last exam; still in the buffer
     SUPERSEDED = "superseded"  # a newer statement took its place
     FORGOTTEN = "forgotten"  # redacted at the user's wish
+    QUARANTINED = "quarantined"  # not the user's word, or a secret: never learnt unless confirmed
 
 
 class Phase(StrEnum):

@@ -14,6 +14,7 @@ from memory.paths import cache_path, private_dir
 from memory.store import BufferStore, Embedder
 from sleep.plan import estimate
 from sleep.room import Room, SleepConfig
+from sleep.schedule import keep_date, local_now
 
 LEAST_MINUTES = 2.0
 NOTHING = "There is nothing to learn: the buffer holds no statement of yours. Tell somnus something first."
@@ -68,6 +69,7 @@ def enter(
             raise NothingToLearn(NOTHING)
         current = home.adapters.current()
         night = ledger.begin_night([e.id for e in waiting], current.name if current else None)
+    keep_date(ledger, config.sleep_at, local_now())
     base_hash = checkpoint.base_hash + (checkpoint.instincts_hash or "")
     texts = (
         private_dir(cache_path() / "rehearsal") / f"{base_hash[:12]}{base_hash[-12:]}.safetensors"

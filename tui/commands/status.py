@@ -38,7 +38,7 @@ def document(root: Root) -> dict[str, Any]:
     """The document of `status --json`; nothing is downloaded or loaded for it."""
     from agent.weights import known
     from memory.episode import MemoryState
-    from sleep.pressure import pressure
+    from sleep.pressure import pressure, unlearnt
     from sleep.schedule import next_sleep
 
     now = datetime.now().astimezone()
@@ -53,13 +53,10 @@ def document(root: Root) -> dict[str, Any]:
     except HomeError:
         if (root.path / "ledger.db").exists():
             raise
-        waiting, nights, memories, adapter = [], [], [], None  # nothing has been told yet
+        waiting, new, nights, memories, adapter = [], [], [], [], None  # nothing told yet
     else:
-        waiting, nights, memories = (
-            home.ledger.waiting(),
-            home.ledger.nights(),
-            home.ledger.memories(),
-        )
+        waiting, new = home.ledger.waiting(), unlearnt(home.ledger)
+        nights, memories = home.ledger.nights(), home.ledger.memories()
         card = home.adapters.current()
         adapter = {"name": card.name, "path": str(home.adapters.path(card.name))} if card else None
     return {
@@ -73,5 +70,5 @@ def document(root: Root) -> dict[str, Any]:
         },
         "nights": len(nights),
         "next_sleep": next_sleep(root.config.sleep_at, now).isoformat(),
-        "pressure": round(pressure(waiting, now), 3),
+        "pressure": round(pressure(new, now), 3),
     }

@@ -24,6 +24,7 @@ WHERE = {
     MemoryState.KEPT_BACK: "▥ kept back",
     MemoryState.SUPERSEDED: "↶ history",
     MemoryState.FORGOTTEN: "✗ forgotten",
+    MemoryState.QUARANTINED: "⊘ quarantine",
 }
 UNREAD = "… unread"  # in the buffer; no night has made memories of it yet
 NONE_YET = "No memories yet: tell me something in the chat (f2)."
