@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from memory.errors import HomeError
-from memory.paths import fsync_dir, private_dir, write_atomic
+from memory.faults import reached
+from memory.paths import fsync_dir, fsync_tree, private_dir, write_atomic, writing
+from memory.seal import sha256
 
 WEIGHTS = "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
+Signature = Callable[[str], str | None]
 NAME = re.compile("night-[0-9]{4,}")
 
 
@@ -34,12 +38,13 @@ class AdapterCard:
 
 
 class Adapters:
-    """The adapters of one home."""
+    """The adapters of one home. An adapter is whole when it is what its card and its night's record say."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, signature: Signature = lambda name: None) -> None:
         self.folder = home / "adapters"
         self.pointer = home / "current"
         self.warning: str | None = None
+        self._signature = signature  # what the ledger knows an adapter by; None: nothing
 
     def path(self, name: str) -> Path:
         """The folder of an adapter."""
@@ -47,12 +52,12 @@ class Adapters:
 
     def current(self) -> AdapterCard | None:
         """The adapter in use. A damaged one falls back to its nearest whole ancestor, and `warning` says so."""
-        name = self.pointer.read_text("utf-8", "replace").strip() if self.pointer.exists() else ""
+        name = self.named()
         wanted, seen, self.warning = name, set[str](), None
         while name and name not in seen:
             seen.add(name)
             card = self._card(name)
-            if card is not None and _sha256(self.path(name) / WEIGHTS) == card.sha256:
+            if card is not None and self.whole(name):
                 if name != wanted:
                     self.warning = f"The adapter {wanted} is damaged; {name} is worn instead."
                 return card
@@ -63,14 +68,26 @@ class Adapters:
             )
         return None
 
+    def named(self) -> str:
+        """What the pointer says, whether or not it is whole; "" for none."""
+        return self.pointer.read_text("utf-8", "replace").strip() if self.pointer.exists() else ""
+
+    def whole(self, name: str) -> bool:
+        """Whether an adapter is on disk as its night made it."""
+        card = self._card(name)
+        if card is None or sha256(self.path(name) / WEIGHTS) != card.sha256:
+            return False
+        return self._signature(name) in (None, digest(self.path(name)))
+
     def _card(self, name: str) -> AdapterCard | None:
         if not NAME.fullmatch(name):
             return None
         try:
             raw = json.loads((self.path(name) / "card.json").read_text("utf-8"))
-            return AdapterCard(**{**raw, "memories": tuple(raw["memories"])})
+            card = AdapterCard(**{**raw, "memories": tuple(raw["memories"])})
         except (OSError, ValueError, TypeError, KeyError):
             return None
+        return card if card.name == name == f"night-{card.night:04}" else None
 
     def _before(self, name: str) -> str | None:
         earlier = [c.name for c in self.cards() if c.name < name]
@@ -100,32 +117,33 @@ class Adapters:
             )
         (staging / "README.md").unlink(missing_ok=True)
         signed = replace(
-            card, sha256=_sha256(staging / WEIGHTS), created=datetime.now(UTC).isoformat()
+            card, sha256=sha256(staging / WEIGHTS), created=datetime.now(UTC).isoformat()
         )
         write_atomic(staging / "card.json", json.dumps(asdict(signed), indent=1).encode())
-        for file in staging.iterdir():
-            file.chmod(0o600)
-            descriptor = os.open(file, os.O_RDONLY)
-            os.fsync(descriptor)
-            os.close(descriptor)
-        private_dir(staging)
-        fsync_dir(staging)
         final = self.path(card.name)
         aside = self.folder / f".staging-old-{card.name}"
-        if final.exists():  # the night died after its rename, and does it again
-            shutil.rmtree(aside, ignore_errors=True)
-            final.replace(aside)
-        staging.replace(final)
-        fsync_dir(self.folder)
+        with writing(final):
+            reached("adapter.sync")
+            fsync_tree(staging)
+            if final.exists():  # the night died after its rename, and does it again
+                self.discard(aside)
+                reached("adapter.aside")
+                final.replace(aside)
+            reached("adapter.name")
+            staging.replace(final)
+            reached("adapter.named")
+            fsync_dir(self.folder)
         self.discard(aside)
         return signed
 
     def point(self, name: str | None) -> None:
-        """Wear this adapter from now on; None wears none. Raises HomeError when there is no such adapter."""
+        """Wear this adapter from now on; None wears none. Raises HomeError when it is not there, or not whole."""
         if name is not None and not (NAME.fullmatch(name) and self.path(name).is_dir()):
             raise HomeError(
                 f"There is no adapter {name!r} in {self.folder}; `somnus nights` lists those there are."
             )
+        if name is not None and not self.whole(name):
+            raise HomeError(f"The adapter {name} in {self.folder} is damaged, and is not worn.")
         write_atomic(self.pointer, f"{name or ''}\n".encode())
 
     def discard(self, staging: Path) -> None:
@@ -137,22 +155,25 @@ class Adapters:
         for left in self.folder.glob(".staging-*"):
             self.discard(left)
 
+    def size(self, name: str) -> int:
+        """Bytes of an adapter on disk."""
+        return sum(f.stat().st_size for f in self.path(name).iterdir())
+
     def prune(self, keep: int, most_mb: int) -> None:
         """Remove the oldest adapters beyond a number and a size; never the one in use, nor its parent."""
         cards = self.cards()
         current = self.current()
         safe = {current.name, current.parent} if current else set()
-        sizes = {c.name: sum(f.stat().st_size for f in self.path(c.name).iterdir()) for c in cards}
+        sizes = {c.name: self.size(c.name) for c in cards}
         for card in cards:
             too_many = len(sizes) > keep or sum(sizes.values()) > most_mb * 1_000_000
             if too_many and card.name not in safe:
+                reached("adapter.prune")
                 shutil.rmtree(self.path(card.name), ignore_errors=True)
                 del sizes[card.name]
 
 
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
+def digest(folder: Path) -> str:
+    """What an adapter is known by: its weights and how they are to be read."""
+    both = sha256(folder / WEIGHTS) + sha256(folder / CONFIG)
+    return hashlib.sha256(both.encode()).hexdigest()

@@ -8,13 +8,15 @@ only ids and vectors; the ledger has the words.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from memory.episode import Episode, EpisodeId
 from memory.errors import HomeError
-from memory.paths import fsync_dir, private_dir
+from memory.faults import reached
+from memory.paths import fsync_dir, private_dir, writing
 from memory.store import Embedder, Recollection
 
 COLLECTION = "episodes"
@@ -30,7 +32,7 @@ class ChromaStore:
         self._path = path
         self._embedder = embedder
         self._lookup = lookup
-        self._sweep()
+        finish_swap(path)
         self._open()
 
     def _open(self) -> None:
@@ -71,18 +73,21 @@ class ChromaStore:
         for begin in range(0, len(episodes), step):
             some = episodes[begin : begin + step]
             vectors = self._embedder.embed([e.said for e in some])
-            self._collection.upsert(ids=[str(e.id) for e in some], embeddings=vectors)
+            with self._speaking():
+                reached("buffer.add")
+                self._collection.upsert(ids=[str(e.id) for e in some], embeddings=vectors)
+                reached("buffer.added")
         self._make_private()
 
     def search(self, query: str, k: int) -> list[Recollection]:
         count = self._collection.count()
         if not count or k < 1:
             return []
-        found = self._collection.query(
-            query_embeddings=self._embedder.embed([query]),
-            n_results=min(k, count),
-            include=["distances"],
-        )
+        vectors = self._embedder.embed([query])
+        with self._speaking():
+            found = self._collection.query(
+                query_embeddings=vectors, n_results=min(k, count), include=["distances"]
+            )
         hits = zip(found["ids"][0], found["distances"][0], strict=True)
         out = [
             Recollection(episode=self._lookup(EpisodeId(int(i))), similarity=1.0 - float(d))
@@ -91,10 +96,11 @@ class ChromaStore:
         return sorted(out, key=lambda r: (-r.similarity, r.episode.id))
 
     def ids(self) -> set[EpisodeId]:
-        return {EpisodeId(int(i)) for i in self._collection.get(include=[])["ids"]}
+        with self._speaking():
+            return {EpisodeId(int(i)) for i in self._collection.get(include=[])["ids"]}
 
     def rebuild(self, episodes: Iterable[Episode]) -> None:
-        fresh, old = self._beside("new"), self._beside("old")
+        fresh, old = beside(self._path, "new"), beside(self._path, "old")
         shutil.rmtree(fresh, ignore_errors=True)
         new = ChromaStore.__new__(ChromaStore)
         new._path, new._embedder, new._lookup = fresh, self._embedder, self._lookup
@@ -104,9 +110,13 @@ class ChromaStore:
         finally:
             new.close()
         self.close()
-        self._path.replace(old)
-        fresh.replace(self._path)
-        fsync_dir(self._path.parent)
+        with writing(self._path):
+            reached("buffer.aside")
+            self._path.replace(old)
+            reached("buffer.swap")
+            fresh.replace(self._path)
+            reached("buffer.swapped")
+            fsync_dir(self._path.parent)
         shutil.rmtree(old, ignore_errors=True)
         self._open()
 
@@ -118,13 +128,39 @@ class ChromaStore:
         for file in self._path.rglob("*"):
             file.chmod(0o700 if file.is_dir() else 0o600)
 
-    def _beside(self, what: str) -> Path:
-        return self._path.with_name(f"{self._path.name}.{what}")
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        """Whatever Chroma raises becomes one sentence. Raises HomeError."""
+        try:
+            yield
+        except Exception as error:
+            raise HomeError(
+                f"The buffer in {self._path} can't be used ({error}); free some disk and start again: it is made anew "
+                "from the ledger, which has every word."
+            ) from error
 
-    def _sweep(self) -> None:
-        """Finish a swap that was cut off: the old tree is used only if the new one never took its place."""
-        old, fresh = self._beside("old"), self._beside("new")
-        if old.exists() and not self._path.exists():
-            old.replace(self._path)
-        shutil.rmtree(old, ignore_errors=True)
-        shutil.rmtree(fresh, ignore_errors=True)
+
+def beside(path: Path, what: str) -> Path:
+    """A folder next to the buffer: "new" is being made, "old" is thrown away."""
+    return path.with_name(f"{path.name}.{what}")
+
+
+def finish_swap(path: Path) -> None:
+    """After a swap that was cut off: the old tree is used only if the new one never took its place."""
+    old, fresh = beside(path, "old"), beside(path, "new")
+    if old.exists() and not path.exists():
+        old.replace(path)
+    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(fresh, ignore_errors=True)
+
+
+def tried(path: Path, embedder: Embedder) -> None:
+    """Open the buffer, look it through and search it, in a process that may die of it. Raises HomeError."""
+    store = ChromaStore.__new__(ChromaStore)
+    store._path, store._embedder = path, embedder
+    store._open()
+    with store._speaking():
+        held = store._collection.get(include=["embeddings"])
+        for vector in held["embeddings"][:1]:
+            store._collection.query(query_embeddings=[vector], n_results=len(held["ids"]))
+    store.close()

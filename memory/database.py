@@ -18,6 +18,8 @@ from typing import Any, Self
 
 from memory import ledger_schema
 from memory.errors import HomeError
+from memory.faults import reached
+from memory.paths import writing
 
 BATCH = 500  # values of one IN (…): SQLite allows 999 in old builds
 
@@ -87,6 +89,11 @@ class Database:
                 f"The file {self.path} is not a ledger of somnus; choose another home with --home."
             )
         if read_only:
+            if version < ledger_schema.VERSION:
+                raise HomeError(
+                    f"The ledger {self.path} was written by an older somnus (format {version}, this one reads "
+                    f"{ledger_schema.VERSION}); `somnus chat`, or any command that writes, upgrades it."
+                )
             return
         for setting in (
             "journal_mode=WAL",
@@ -95,11 +102,15 @@ class Database:
             "foreign_keys=ON",
         ):
             self._db.execute(f"PRAGMA {setting}").fetchall()
-        if version == 0:
+        if version < ledger_schema.VERSION:
+            steps = [
+                ledger_schema.UPGRADES[v] for v in range(max(1, version), ledger_schema.VERSION)
+            ]
             with self.transaction():
-                for statement in ledger_schema.SCHEMA.split(";\n"):
-                    if statement.strip():
-                        self._db.execute(statement)
+                for script in steps if version else [ledger_schema.SCHEMA]:
+                    for statement in script.split(";\n"):
+                        if statement.strip():
+                            self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={ledger_schema.VERSION}")
 
     def _broken(self, error: Exception, done: str = "read or written") -> HomeError:
@@ -133,7 +144,7 @@ class Database:
             self._depth += 1
             try:
                 yield
-                self._sql(f"RELEASE {inner}" if inner else "COMMIT")
+                self._commit(inner)
             except BaseException:
                 if self._db.in_transaction:  # SQLite itself rolls back on a full disk
                     for statement in (
@@ -143,6 +154,19 @@ class Database:
                 raise
             finally:
                 self._depth -= 1
+
+    def _commit(self, inner: str) -> None:
+        if inner:
+            self._sql(f"RELEASE {inner}")
+            return
+        try:
+            reached("ledger.commit")
+            self._sql("COMMIT")
+            reached("ledger.committed")
+        except HomeError:
+            raise
+        except OSError as error:
+            raise self._broken(error) from error
 
     def _sql(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         with self._lock:
@@ -191,7 +215,8 @@ class Database:
 
     def vacuum(self) -> None:
         """Rewrite the file without the bytes of what was deleted, and empty the write-ahead log."""
-        with self._lock:
+        with self._lock, writing(self.path):
+            reached("ledger.vacuum")
             self._sql("VACUUM")
             self._rows("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -39,6 +39,7 @@ class Diary(Database):
         phase: Phase,
         *,
         adapter: str | None = None,
+        sha256: str | None = None,
         report: dict[str, Any] | None = None,
         finished: datetime | None = None,
         then: Callable[[], None] | None = None,
@@ -56,6 +57,7 @@ class Diary(Database):
                 raise ValueError(f"night {number} is {before.phase} and can't become {phase} again")
             changes: dict[str, Any] = {"phase": phase.value}
             changes |= {"adapter": adapter} if adapter is not None else {}
+            changes |= {"sha256": sha256} if sha256 is not None else {}
             changes |= (
                 {"report": json.dumps(report, ensure_ascii=False)} if report is not None else {}
             )
@@ -81,10 +83,16 @@ class Diary(Database):
         """All nights, the first first."""
         return [_night(r) for r in self._rows("SELECT * FROM nights ORDER BY number")]
 
+    def signature(self, adapter: str) -> str | None:
+        """The digest of an adapter as its night trained it; None where none was written down."""
+        found = self._rows("SELECT sha256 FROM nights WHERE adapter = ?", (adapter,))
+        return found[-1]["sha256"] if found else None
+
     def unfinished(self) -> Night | None:
         """The night that was interrupted, if any."""
         found = self._rows(
-            "SELECT * FROM nights WHERE finished IS NULL ORDER BY number DESC LIMIT 1"
+            "SELECT * FROM nights WHERE finished IS NULL AND phase != ? ORDER BY number DESC LIMIT 1",
+            (Phase.ROLLED_BACK.value,),
         )
         return _night(found[0]) if found else None
 
@@ -188,4 +196,5 @@ def _night(r: sqlite3.Row) -> Night:
         number=r["number"], phase=Phase(r["phase"]), started=datetime.fromisoformat(r["started"]),
         finished=time(r["finished"]), episodes=tuple(EpisodeId(i) for i in json.loads(r["episodes"])),
         adapter=r["adapter"], parent=r["parent"], report=json.loads(r["report"]) if r["report"] else None,
+        sha256=r["sha256"],
     )  # fmt: skip

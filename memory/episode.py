@@ -150,3 +150,4 @@ class Night:
     adapter: str | None  # folder name under HOME/adapters
     parent: str | None
     report: dict[str, object] | None
+    sha256: str | None = None  # digest of the adapter that was trained, before it is examined

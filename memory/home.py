@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -10,7 +11,11 @@ from typing import Any
 from memory.adapters import Adapters
 from memory.errors import HomeBusyError, HomeError
 from memory.ledger import Ledger
-from memory.paths import private_dir
+from memory.paths import fsync_dir, private_dir
+from memory.seal import changed, seal, unseal
+from memory.settling import settle
+
+ORPHAN = 3.0  # seconds that a night may outlive its owner
 
 
 class Home:
@@ -19,8 +24,12 @@ class Home:
     def __init__(self, path: Path, ledger: Ledger, lock: Any) -> None:
         self.path = path
         self.ledger = ledger
-        self.adapters = Adapters(path)
+        self.adapters = Adapters(path, ledger.signature)
         self._lock = lock
+        self.changed: set[str] | None = (
+            set()
+        )  # files that aren't as they were closed; None: it died
+        self.notes: list[str] = []  # what was found at opening, to be said aloud
 
     @property
     def buffer_path(self) -> Path:
@@ -52,6 +61,7 @@ class Home:
         made = not path.exists()
         if made:
             private_dir(path)
+            fsync_dir(path.parent)
         # The mode as well: to root everything is writable, and a folder set read-only is meant to stay as it is.
         if not os.access(path, os.W_OK | os.X_OK) or not path.stat().st_mode & 0o200:
             raise HomeError(
@@ -59,20 +69,52 @@ class Home:
             )
         if made or (path / "ledger.db").exists() or not any(path.iterdir()):
             private_dir(path)  # a folder that has other things in it, /tmp say, keeps its mode
-        lock = _locked(path)
+        lock = _locked(path, "somnus.lock")
         try:
+            # A night outlives its owner's sudden death by a moment; until then it still writes.
+            _locked(path, "night.lock", wait=ORPHAN).release()
             private_dir(path / "adapters")
-            ledger = Ledger(path / "ledger.db")
+            altered = changed(path)
+            _has_its_ledger(path, altered)
+            home = cls(path, Ledger(path / "ledger.db"), lock)
         except BaseException:
             lock.release()
             raise
-        return cls(path, ledger, lock)
+        try:
+            home._look(altered)
+        except BaseException:
+            home._release()
+            raise
+        return home
+
+    def _look(self, altered: set[str] | None) -> None:
+        """Check what was not closed, or not left alone since; then make weights and ledger agree."""
+        self.changed = altered
+        told = altered is not None and any(n.startswith("ledger.db") for n in altered)
+        if (told or altered is None) and (state := self.ledger.check()) != "ok":
+            raise HomeError(
+                f"The ledger in {self.path} is damaged ({state.splitlines()[0]}); restore a backup into a new home: "
+                "somnus --home DIR restore FILE."
+            )
+        if told:
+            self.notes.append(
+                f"The ledger in {self.path} was changed while somnus was closed; look at `somnus memories`, and "
+                "restore a backup if it isn't what you said."
+            )
+        self.notes += settle(self.ledger, self.adapters)
+        unseal(self.path)
 
     def close(self) -> None:
-        """Give the home back."""
+        """Give the home back. The buffer is closed before, so that its files are what they'll be found as."""
         self.ledger.close()
         if self._lock is not None:
+            with suppress(HomeError):  # a full disk: the next start looks closely
+                seal(self.path)
             self._lock.release()
+
+    def _release(self) -> None:
+        self.ledger.close()
+        self._lock.release()
 
     def __enter__(self) -> Home:
         return self
@@ -86,12 +128,24 @@ class Home:
         self.close()
 
 
-def _locked(path: Path) -> Any:
+def _has_its_ledger(path: Path, altered: set[str] | None) -> None:
+    """A home with memories in it whose ledger is gone must not begin a new one in silence."""
+    file = path / "ledger.db"
+    if file.exists() and file.stat().st_size:
+        return
+    if altered is not None or (path / "current").exists() or any(path.glob("adapters/night-*")):
+        raise HomeError(
+            f"The ledger of the home {path} is gone or empty; restore a backup into a new home: "
+            "somnus --home DIR restore FILE."
+        )
+
+
+def _locked(path: Path, name: str, *, wait: float = 0.0) -> Any:
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path / "somnus.lock", mode=0o600)
+    lock = FileLock(path / name, mode=0o600)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=wait)
     except Timeout:
         raise HomeBusyError(
             f"Another somnus is using the home {path}; close it first, or choose another home with --home."

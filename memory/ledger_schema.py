@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
+
+UPGRADES = {
+    # from this version to the next; applied in one transaction
+    1: "ALTER TABLE nights ADD COLUMN sha256 TEXT;\n",
+}
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -37,7 +42,8 @@ CREATE TABLE nights (
     episodes TEXT NOT NULL,       -- JSON list of ids
     adapter TEXT,
     parent TEXT,
-    report TEXT                   -- JSON
+    report TEXT,                  -- JSON
+    sha256 TEXT                   -- digest of the adapter that was trained, before it is examined
 ) STRICT;
 CREATE TABLE dreams (
     id INTEGER PRIMARY KEY,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from memory.errors import HomeError
+from memory.faults import reached
 
 
 def home_path(given: Path | None = None) -> Path:
@@ -41,23 +44,53 @@ def private_dir(path: Path) -> Path:
     return path
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Replace a file by `data`: readers see the old or the new one, also after a power cut. Mode 0600."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the disk refuses becomes one sentence. Raises HomeError."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+        yield
+    except HomeError:
         raise
-    fsync_dir(path.parent)
+    except OSError as error:
+        raise HomeError(
+            f"{path} can't be written ({error.strerror or error}); free some disk or look at its permissions."
+        ) from error
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Replace a file by `data`: readers see the old or the new one, also after a power cut. Mode 0600.
+
+    Raises:
+        HomeError: the disk refuses; the old file is still there, or already the new one.
+    """
+    with writing(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                reached("file.written")
+                os.fsync(file.fileno())
+            reached("file.synced")
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        reached("file.named")
+        fsync_dir(path.parent)
+
+
+def fsync_tree(folder: Path) -> None:
+    """Make a folder's files, and their names, durable. Files become private."""
+    for file in folder.iterdir():
+        file.chmod(0o600)
+        fsync_dir(file)
+    private_dir(folder)
+    fsync_dir(folder)
 
 
 def fsync_dir(path: Path) -> None:
-    """Make renames and new names in a folder durable."""
+    """Make renames and new names in a folder durable; a file's bytes just as well."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -6,6 +6,7 @@ import stat
 import tempfile
 import zipfile
 import zlib
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 from memory.conversation_file import read_lines
 from memory.episode import Episode, Origin
 from memory.errors import HomeError, InputError
+from memory.faults import reached
 from memory.ledger import Ledger
-from memory.paths import fsync_dir, private_dir, write_atomic
+from memory.paths import fsync_dir, private_dir, write_atomic, writing
 
 LARGEST = 4_000_000_000  # bytes of a restored home: a zip bomb is refused
 
@@ -29,14 +31,16 @@ def backup(home: Any, file: Path) -> int:
             with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
                 archive.write(copy, "ledger.db")
                 names = [home.path / "current", home.path / "config.toml"]
-                names += [
-                    p for p in sorted((home.path / "adapters").glob("night-*/*")) if p.is_file()
-                ]
+                names += sorted((home.path / "adapters").glob("night-*/*"))
                 for path in names:
-                    if path.is_file():
+                    with suppress(FileNotFoundError):  # a night may prune an adapter meanwhile
                         archive.write(path, path.relative_to(home.path).as_posix())
             part.chmod(0o600)
+            fsync_dir(part)
+            reached("backup.name")
             part.replace(file)
+            reached("backup.named")
+            fsync_dir(file.parent)
     except HomeError:
         raise
     except OSError as error:
@@ -94,8 +98,12 @@ def restore(file: Path, home: Path) -> None:
             with Ledger(part / "ledger.db") as ledger:
                 if (state := ledger.check()) != "ok":
                     raise InputError(f"The ledger in {file} is damaged ({state}).")
-            part.replace(home)
-    fsync_dir(home.parent)
+            with writing(home):
+                fsync_dir(part)
+                reached("restore.name")
+                part.replace(home)
+                reached("restore.named")
+                fsync_dir(home.parent)
 
 
 def _expected(name: str) -> bool:

@@ -35,6 +35,9 @@ STEPS: tuple[tuple[Phase, Callable[[Room], Iterator[NightEvent]]], ...] = (
     (Phase.CLEARED, phases.clear),  # it is worn; only now does the buffer forget what was proved
 )
 
+# What these do to the buffer rests on one adapter: it must be the very one that was trained.
+TRAINED = (Phase.EXAMINED, Phase.COMMITTED, Phase.CLEARED)
+
 
 def sleep(
     home: Any,
@@ -77,6 +80,9 @@ def _steps(room: Room, resumed: bool) -> Iterator[NightEvent]:
         if order.index(phase) <= order.index(room.phase):
             continue
         room.check()
+        if phase in TRAINED and (alarm := room.tampered()):
+            room.report["alarm"], room.phase = alarm, Phase.ROLLED_BACK
+            break
         yield PhaseBegan(night=number, phase=phase)
         began = time.monotonic()
         try:

@@ -168,6 +168,7 @@ def seed(room: Room) -> Iterator[NightEvent]:
         )  # fmt: skip
     lora.save(room.model, room.staging, past=room.past)
     resume.unlink(missing_ok=True)
+    room.sign()
     room.report["loss"] = {"first": losses[:1], "last": losses[-1:], "steps": len(losses)}
     room.report["reward"] = rewards
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from agent.local_model import LocalModel
 from memory.config import Config
 from memory.episode import MemoryState, Phase
-from memory.errors import NothingToLearn, UsageError
+from memory.errors import HomeError, NothingToLearn, UsageError
 from memory.paths import cache_path, private_dir
 from memory.store import BufferStore, Embedder
 from sleep.plan import estimate
@@ -17,6 +19,8 @@ from sleep.room import Room, SleepConfig
 from sleep.schedule import keep_date, local_now
 
 LEAST_MINUTES = 2.0
+USUAL_ADAPTER = 12_000_000  # bytes of a first night's on the default model
+MARGIN = 30_000_000  # ledger, dreams, and the buffer that is made anew
 NOTHING = "There is nothing to learn: the buffer holds no statement of yours. Tell somnus something first."
 
 
@@ -62,13 +66,19 @@ def enter(
     own = settings(config, budget_minutes)
     ledger = home.ledger
     night = ledger.unfinished()
+    current = home.adapters.current()
+    worn = current.name if current else None
+    if night is not None and worn not in (night.parent, f"night-{night.number:04}"):
+        # It grew on an adapter that is damaged since, or rolled back: nothing of it can be used.
+        ledger.advance(night.number, Phase.ROLLED_BACK, finished=datetime.now(UTC))
+        night = None
     resumed = night is not None
+    check_disk(home)
     if night is None:
         waiting = ledger.waiting()
         if not waiting:
             raise NothingToLearn(NOTHING)
-        current = home.adapters.current()
-        night = ledger.begin_night([e.id for e in waiting], current.name if current else None)
+        night = ledger.begin_night([e.id for e in waiting], worn)
     keep_date(ledger, config.sleep_at, local_now())
     base_hash = checkpoint.base_hash + (checkpoint.instincts_hash or "")
     texts = (
@@ -82,6 +92,18 @@ def enter(
     )  # fmt: skip
     model.wear(room.past)
     return room, resumed
+
+
+def check_disk(home: Any) -> None:
+    """A night on a full disk is not begun. Raises HomeError."""
+    sizes = [home.adapters.size(card.name) for card in home.adapters.cards()[-1:]]
+    needed = 3 * max([USUAL_ADAPTER, *sizes]) + MARGIN
+    free = shutil.disk_usage(home.path).free
+    if free < needed:
+        raise HomeError(
+            f"A night needs {needed / 1e6:.0f} MB of disk and {home.path} has {free / 1e6:.0f} MB left; free some, "
+            "and sleep again: nothing was begun."
+        )
 
 
 def recover(home: Any) -> str | None:
@@ -106,7 +128,7 @@ def roll_back(home: Any, number: int) -> list[int]:
     if first is None or first.phase is Phase.ROLLED_BACK:
         raise UsageError(f"There is no night {number} to roll back; `somnus nights` lists them.")
     undone = [n for n in ledger.nights() if n.number >= number and n.phase is not Phase.ROLLED_BACK]
-    home.adapters.point(first.parent)
+    home.adapters.point(_nearest(home, first.parent))
     with ledger.transaction():
         for night in undone:
             for memory in ledger.memories(night=night.number):
@@ -115,3 +137,11 @@ def roll_back(home: Any, number: int) -> list[int]:
             ledger.mark_waiting(list(night.episodes))
             ledger.advance(night.number, Phase.ROLLED_BACK)
     return [n.number for n in undone]
+
+
+def _nearest(home: Any, name: str | None) -> str | None:
+    """This adapter, or the youngest of its ancestors that is still whole; what is between is learnt anew."""
+    parents = {n.adapter: n.parent for n in home.ledger.nights() if n.adapter}
+    while name is not None and not home.adapters.whole(name):
+        name = parents.get(name)
+    return name

@@ -11,8 +11,10 @@ from typing import Any
 from torch import Tensor
 
 from agent.local_model import LocalModel
+from memory.adapters import digest
 from memory.episode import Episode, Memory, Phase
 from memory.errors import Interrupted
+from memory.paths import fsync_tree
 from memory.store import BufferStore, Embedder
 from sleep.dreams import DreamConfig
 from sleep.imitation import ImitationConfig
@@ -95,6 +97,18 @@ class Room:
     @property
     def name(self) -> str:
         return f"night-{self.number:04d}"
+
+    def sign(self) -> None:
+        """Tonight's adapter is trained and on disk: from now on only this very one may be examined and worn."""
+        fsync_tree(self.staging)
+        self.ledger.advance(self.number, self.phase, sha256=digest(self.staging))
+
+    def tampered(self) -> str | None:
+        """Why tonight's adapter on disk is not the one that was trained; None when it is."""
+        folder = self.staging if self.staging.exists() else self.home.adapters.path(self.name)
+        if digest(folder) == self.ledger.night(self.number).sha256:
+            return None
+        return f"the adapter in {folder} is not the one that this night trained"
 
     def check(self) -> None:
         """A safe point: everything so far is in the ledger."""

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
 
 def a_night(root: Root, say: Say, *, budget: float | None) -> dict[str, Any]:
     """Sleep with progress on stderr and the report for people on stdout. Ctrl+c stops at the next safe point."""
-    from sleep.prepare import settings
+    from sleep.prepare import check_disk, settings
 
     settings(root.config, budget)  # a budget that can't be is refused before a model is loaded
     if not root.home.ledger.waiting() and root.home.ledger.unfinished() is None:
@@ -61,6 +61,7 @@ def a_night(root: Root, say: Say, *, budget: float | None) -> dict[str, Any]:
         from sleep.prepare import NOTHING
 
         raise NothingToLearn(NOTHING)
+    check_disk(root.home)
     with Stopper() as stop:
         report: dict[str, Any] = {}
         for event in root.night(budget=budget, stop=stop):

@@ -1,0 +1,54 @@
+"""What the ledger calls learnt must be in the adapter that is worn. Run at every start, this makes it so.
+
+A lost pointer is written again; where an adapter is damaged or a roll-back died half-way, the memories of the nights
+that are no longer in the weights go back to the buffer, so that nothing is in neither.
+"""
+
+from __future__ import annotations
+
+from memory.adapters import AdapterCard, Adapters
+from memory.episode import MemoryState
+from memory.ledger import Ledger
+
+
+def settle(ledger: Ledger, adapters: Adapters) -> list[str]:
+    """Make weights and ledger agree; returns what there is to say about it, [] when all was well."""
+    learnt = [m for m in ledger.memories(state=MemoryState.CONSOLIDATED) if m.night is not None]
+    worn = adapters.current()
+    newest = f"night-{max((m.night or 0 for m in learnt), default=0):04}"
+    if worn is None and adapters.whole(newest):
+        adapters.point(newest)
+        worn = adapters.current()
+        said = [f"The file that names the adapter was lost; {newest} is worn, as the ledger says."]
+    else:
+        said = [adapters.warning] if adapters.warning else []
+    inside = lineage(ledger, worn)
+    astray = [m for m in learnt if m.night not in inside]
+    lost = {m.night for m in astray}
+    if astray:
+        with ledger.transaction():
+            for memory in astray:
+                ledger.set_memory(memory.id, state=MemoryState.BUFFER, night=None, failures=0)
+            ledger.mark_waiting({m.episode for m in astray})
+            for night in ledger.nights():
+                if night.number in lost:  # small talk was cleared with it
+                    ledger.mark_waiting(night.episodes)
+        nights = ", ".join(str(n) for n in sorted(n for n in lost if n))
+        said.append(
+            f"What was learnt in night {nights} is in the buffer again, and is learnt anew."
+        )
+    if adapters.named() != (worn.name if worn else ""):
+        adapters.point(worn.name if worn else None)
+    return said
+
+
+def lineage(ledger: Ledger, worn: AdapterCard | None) -> set[int]:
+    """The nights whose learning is in an adapter: its own and its ancestors', pruned ones too."""
+    parents = {n.number: n.parent for n in ledger.nights()}
+    inside: set[int] = set()
+    number = worn.night if worn else None
+    while number is not None and number not in inside:
+        inside.add(number)
+        parent = parents.get(number)
+        number = int(parent.removeprefix("night-")) if parent else None
+    return inside
