@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from textual.widgets import DataTable, Input, RichLog
 
 from memory.config import save_setting
 from memory.episode import MemoryId, MemoryState, Phase
+from memory.errors import Interrupted
 from sleep.events import NightBegan, PhaseBegan, PhaseReached, Progressed
+from sleep.schedule import last_scheduled
 from tui.app import SomnusApp
 from tui.root import Options, Root
 from tui.screens.confirm import Confirm
@@ -59,10 +63,10 @@ async def test_the_memory_screen_shows_state_strength_and_context(pilot: Pilot[N
     assert "Noted." in seen(pilot.app, "#detail")  # type: ignore[arg-type]
     table = pilot.app.screen.query_one("#memories", DataTable)
     rows = [table.row_count]
-    for _ in range(7):
+    for _ in range(8):
         await pilot.press("f")
         rows.append(table.row_count)
-    assert rows == [12, 0, 4, 6, 2, 0, 0, 12]
+    assert rows == [12, 0, 4, 6, 2, 0, 0, 0, 12]
 
 
 async def test_forgetting_what_a_night_learnt_says_so_before(
@@ -240,3 +244,54 @@ def test_where_an_answer_came_from_follows_from_what_is_left_without_each_memory
     assert source(None, None, None) is Source.GUESS
     abstained = judge(asked, no, without_buffer=no, without_weights=no, without_both=no)
     assert abstained is Source.NOTHING
+
+
+@pytest.mark.parametrize(("button", "goes_on"), [("#wake", True), ("#cancel", False)])
+async def test_a_paused_night_goes_on_and_a_cancelled_one_is_given_up(
+    pilot: Pilot[None], root: Any, button: str, goes_on: bool
+) -> None:
+    ledger = root.home.ledger
+    waiting = [e.id for e in ledger.waiting()]
+    begun = threading.Event()
+
+    def night(*, budget: float | None = None, stop: Callable[[], bool] = lambda: False) -> Any:
+        number = ledger.begin_night(waiting, None).number
+        yield NightBegan(night=number, episodes=len(waiting), budget_minutes=60.0)
+        begun.set()
+        while not stop():
+            time.sleep(0.01)
+        raise Interrupted(f"Night {number} was interrupted; nothing was lost.")
+
+    root.night = night
+    app: Any = pilot.app
+    await pilot.press("f4")
+    await until(pilot, lambda: "episodes wait" in seen(app, "#plan"))
+    await pilot.click("#begin")
+    await until(pilot, begun.is_set)
+    await until(pilot, lambda: app.screen.has_class("-asleep"))
+    assert app.screen.query_one("#phases").display
+    app.tried = last_scheduled(app.root.config.sleep_at, app.clock())  # not begun again by itself
+    await pilot.click(button)
+    await until(pilot, idle(app))
+    await until(pilot, lambda: not app.screen.has_class("-asleep"))
+    unfinished = ledger.unfinished()
+    assert (unfinished is not None) is goes_on
+    assert ledger.night(3).phase is (Phase.PLANNED if goes_on else Phase.ROLLED_BACK)
+    assert [e.id for e in ledger.waiting()] == waiting
+
+
+async def test_an_error_in_the_interface_is_in_the_log_and_no_traceback_on_the_screen(
+    root: Root, home_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = SomnusApp(root)
+
+    def broken() -> None:
+        raise RuntimeError("a mistake of ours")
+
+    with pytest.raises(RuntimeError):  # the pilot's own: it shows tests what went wrong
+        async with app.run_test(size=(80, 24)) as pilot:
+            app.call_later(broken)
+            await until(pilot, lambda: app.return_code is not None)
+    assert app.return_code == 1
+    assert "a mistake of ours" in (home_path / "somnus.log").read_text()
+    assert "Traceback" not in capsys.readouterr().err

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from stage import furnish, make_stage_root
 from test_app import CAT, idle, say, seen, until
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
@@ -287,3 +288,11 @@ async def test_the_morning_after_tells_how_the_night_went_once(
             assert ("Good morning" in seen(app, "#morning")) is shown
             assert not shown or "2 of 3 memories moved into the weights" in seen(app, "#morning")
         root.close()
+
+
+async def test_enter_does_not_overtake_the_letters_before_it(pilot: Pilot[None], root: Any) -> None:
+    for letter in "Quickly":
+        pilot.app.post_message(events.Key(letter, letter))
+    pilot.app.post_message(events.Key("enter", "\r"))
+    await until(pilot, lambda: [e.said for e in root.home.ledger.episodes()] == ["Quickly"])
+    await until(pilot, idle(pilot.app))  # type: ignore[arg-type]

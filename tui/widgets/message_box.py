@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
@@ -16,7 +17,7 @@ class MessageBox(TextArea):
     """Enter sends; ctrl+j or shift+enter make a new line."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="chat.send", priority=True),
+        Binding("enter", "send", "Send", id="chat.send"),
         Binding("shift+enter,ctrl+j", "newline", "New line", id="chat.newline", show=False),
         Binding("tab", "complete", "Complete a command", id="chat.complete", show=False),
         Binding("up", "earlier", "Earlier message", id="chat.earlier", show=False),
@@ -41,6 +42,14 @@ class MessageBox(TextArea):
         self._earlier: list[str] = []  # the oldest first; read when the first key asks for it
         self._back = 0  # how far back we are; 0 is the message being typed
         self._draft = ""
+
+    def on_key(self, event: events.Key) -> None:
+        """Send in the order of the keys: a binding with priority would overtake letters typed just before it."""
+        bound = self.screen.active_bindings.get(event.key)
+        if bound is not None and bound.binding.action == "send":
+            event.stop()
+            event.prevent_default()
+            self.action_send()
 
     def on_text_area_changed(self) -> None:
         self._menu.filter(self.text)
