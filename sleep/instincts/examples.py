@@ -26,8 +26,14 @@ DREAMS = {
     DreamKind.NEVER: 2,
 }
 """How often each kind of dream is practised."""
-ABSENT, NEVER = 0.10, 0.10
-"""Shares of a scene's questions that are about something else, and about what was left out."""
+ABSENT, NEVER = 0.03, 0.11
+"""Shares of a scene's questions that are about something else, and about what was left out.
+
+Few of the first kind: where hardly a word is shared, the answer is far more often there than not, and a model that has
+learnt otherwise abstains whenever it is asked in other words.
+"""
+KINDS = {"fact": 8, "reverse": 4, "indirect": 8, "yesno": 1}
+"""How often each kind of question is asked about what was told."""
 WHOLE = ("fact", "reverse", "indirect")
 """Kinds of question that are answered with the whole memory."""
 YOURS = {
@@ -133,6 +139,12 @@ class Talk:
             return f"{first} {second}"
         return first.rstrip(".!") + self.rng.choice([", and ", ", and ", "; ", ", but "]) + second
 
+    def weighed(self, blocks: Sequence[Ask]) -> Ask:
+        """One of the blocks, its kind drawn first."""
+        kinds = sorted({b.kind for b in blocks})
+        (kind,) = self.rng.choices(kinds, [KINDS.get(k, 1) for k in kinds])
+        return self.rng.choice([b for b in blocks if b.kind == kind])
+
     def question(self, ask: Ask, told: Told) -> tuple[str, str, tuple[str, ...]]:
         """A question, the reply wanted, and the values that any right answer holds.
 
@@ -218,7 +230,7 @@ def reading(talk: Talk) -> list[Example]:
         elif was and rng.random() < 0.4:
             q, a, wanted = talk.question(rng.choice(was), about)
         elif blocks := about.asks():
-            q, a, wanted = talk.question(rng.choice(blocks), about)
+            q, a, wanted = talk.question(talk.weighed(blocks), about)
         else:
             continue
         out.append(Example(skill, tuple(prompt.reading(q, lines)), a, about.family.name, wanted))

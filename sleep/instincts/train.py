@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
@@ -74,12 +75,14 @@ def train_instincts(
     *,
     texts_cache: Path | None = None,
     onwards: Path | None = None,
+    deadline: float = math.inf,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[Step]:
     """Yield every step; at the end, unless stopped, `folder` holds a plain LoRA in float16.
 
-    `onwards` is the folder of earlier instincts of the same rank, from which training goes on.
+    `onwards` is the folder of earlier instincts of the same rank, from which training goes on; past `deadline`
+    (monotonic) it ends early.
     """
     texts = rehearsal.base_texts(
         model, config.texts, texts_cache, seed=config.seed + 7, progress=progress
@@ -95,8 +98,9 @@ def train_instincts(
         moving = lora.reload(model, onwards, past=None, rank=config.rank)
     resume = folder / "unfinished.safetensors"
     yield from train(
-        model, moving, steps, texts, config.training, seed=config.seed, stop=stop, resume=resume
-    )
+        model, moving, steps, texts, config.training, seed=config.seed, stop=stop, deadline=deadline,
+        resume=resume,
+    )  # fmt: skip
     if stop():
         return
     lora.save(model, folder, dtype=torch.float16)
@@ -110,6 +114,7 @@ def make(
     config: InstinctsConfig,
     *,
     onwards: Path | None = None,
+    deadline: float = math.inf,
     stop: Callable[[], bool],
     progress: Callable[[str, float | None, float | None], None],
 ) -> dict[str, Any] | None:
@@ -118,7 +123,7 @@ def make(
     kept = private_dir(cache_path() / "rehearsal")
     texts = kept / f"base-{base_hash[:16]}-{config.seed}.safetensors"
     for step in train_instincts(
-        model, folder, config, texts_cache=texts, onwards=onwards, stop=stop,
+        model, folder, config, texts_cache=texts, onwards=onwards, deadline=deadline, stop=stop,
         progress=lambda done, total: progress("sampling the base's own texts", done / total, None),
     ):  # fmt: skip
         note = f"training, loss {step.loss:.2f}, drift {step.rehearsal_loss:.3f}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+import time
 from pathlib import Path
 
 from memory.paths import cache_path, private_dir
@@ -24,6 +26,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="how long to train: about two seconds a step on two cores",
+    )
+    parser.add_argument(
+        "--minutes", type=float, metavar="M", help="end after so many, with fewer steps if need be"
     )
     parser.add_argument(
         "--onwards", type=Path, metavar="DIR", help="earlier instincts, from which training goes on"
@@ -65,10 +70,11 @@ def run(args: argparse.Namespace, say: Say) -> int:
         own = InstinctsConfig(
             seed=root.config.seed, **({"steps": args.steps} if args.steps else {})
         )
+        deadline = time.monotonic() + 60 * args.minutes if args.minutes else math.inf
         with Stopper() as stop:
             card = make(
-                model, checkpoint.base_hash, folder, own, onwards=args.onwards, stop=stop,
-                progress=say.progress,
+                model, checkpoint.base_hash, folder, own, onwards=args.onwards, deadline=deadline,
+                stop=stop, progress=say.progress,
             )  # fmt: skip
         if card is None:
             say.line("Stopped; the same command goes on where it was.")
