@@ -51,9 +51,9 @@ def base_texts(
     from safetensors.torch import load, save
 
     if cache is not None and cache.exists():
-        kept = _unpack(load(cache.read_bytes()))
-        if len(kept) >= count:
-            return kept[:count]
+        tensors = load(cache.read_bytes())
+        if int(tensors.get("asked", torch.tensor(0))) >= count:  # a few were too short, and left out
+            return _unpack(tensors)[:count]
     total = 2 * count
     done = 0
 
@@ -88,7 +88,7 @@ def base_texts(
         for (p, a), (_, ids, logp) in zip(pairs, tops, strict=True)
     ]
     if cache is not None:
-        write_atomic(cache, save(_pack(lessons)))
+        write_atomic(cache, save(_pack(lessons) | {"asked": torch.tensor(count)}))
     return lessons
 
 
