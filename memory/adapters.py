@@ -84,6 +84,9 @@ class Adapters:
             return None
         try:
             raw = json.loads((self.path(name) / "card.json").read_text("utf-8"))
+            check = raw.pop("check", None)  # older cards have none
+            if check is not None and check != _check(raw):
+                return None
             card = AdapterCard(**{**raw, "memories": tuple(raw["memories"])})
         except (OSError, ValueError, TypeError, KeyError):
             return None
@@ -106,20 +109,22 @@ class Adapters:
 
     def commit(self, staging: Path, card: AdapterCard) -> AdapterCard:
         """Give a finished adapter its name. Raises HomeError for files that are neither safetensors nor JSON."""
-        odd = [
-            f.name
-            for f in staging.iterdir()
-            if f.suffix not in {".safetensors", ".json"} and f.name != "README.md"
-        ]
+        with writing(staging):
+            reached("adapter.tidy")
+            # Hidden files are what an earlier run was writing when it was killed.
+            for left in (*staging.glob(".*"), staging / "README.md"):
+                left.unlink(missing_ok=True)
+        odd = [f.name for f in staging.iterdir() if f.suffix not in {".safetensors", ".json"}]
         if odd:
             raise HomeError(
                 f"The adapter in {staging} has a file {odd[0]} that is not safetensors; it is refused."
             )
-        (staging / "README.md").unlink(missing_ok=True)
         signed = replace(
             card, sha256=sha256(staging / WEIGHTS), created=datetime.now(UTC).isoformat()
         )
-        write_atomic(staging / "card.json", json.dumps(asdict(signed), indent=1).encode())
+        raw = asdict(signed)
+        text = json.dumps(raw | {"check": _check(raw)}, indent=1)
+        write_atomic(staging / "card.json", text.encode())
         final = self.path(card.name)
         aside = self.folder / f".staging-old-{card.name}"
         with writing(final):
@@ -148,7 +153,9 @@ class Adapters:
 
     def discard(self, staging: Path) -> None:
         """Throw an unfinished adapter away."""
-        shutil.rmtree(staging, ignore_errors=True)
+        with writing(staging):
+            reached("adapter.discard")
+            shutil.rmtree(staging, ignore_errors=True)
 
     def sweep(self) -> None:
         """Remove what unfinished nights left."""
@@ -168,9 +175,14 @@ class Adapters:
         for card in cards:
             too_many = len(sizes) > keep or sum(sizes.values()) > most_mb * 1_000_000
             if too_many and card.name not in safe:
-                reached("adapter.prune")
-                shutil.rmtree(self.path(card.name), ignore_errors=True)
+                with writing(self.path(card.name)):
+                    reached("adapter.prune")
+                    shutil.rmtree(self.path(card.name), ignore_errors=True)
                 del sizes[card.name]
+
+
+def _check(raw: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
 
 
 def digest(folder: Path) -> str:

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from memory.chroma_store import ChromaStore, beside, finish_swap, tried
 from memory.errors import HomeError
+from memory.faults import reached
 from memory.forgetting import STALE
 from memory.home import Home
+from memory.paths import writing
 from memory.store import BufferStore, Embedder
 
 PATIENCE = 5  # seconds that a buffer may take to open
@@ -77,7 +79,9 @@ def _survives(path: Path, embedder: Embedder) -> bool:
 def _remove(path: Path) -> None:
     """Out of the way in one rename, which works even where the files themselves can't be touched."""
     aside = beside(path, "old")
-    shutil.rmtree(aside, ignore_errors=True)
-    if path.exists():
-        path.replace(aside)
+    with writing(path):
+        reached("buffer.remove")
         shutil.rmtree(aside, ignore_errors=True)
+        if path.exists():
+            path.replace(aside)
+            shutil.rmtree(aside, ignore_errors=True)

@@ -148,10 +148,12 @@ def beside(path: Path, what: str) -> Path:
 def finish_swap(path: Path) -> None:
     """After a swap that was cut off: the old tree is used only if the new one never took its place."""
     old, fresh = beside(path, "old"), beside(path, "new")
-    if old.exists() and not path.exists():
-        old.replace(path)
-    shutil.rmtree(old, ignore_errors=True)
-    shutil.rmtree(fresh, ignore_errors=True)
+    with writing(path):
+        reached("buffer.finish")
+        if old.exists() and not path.exists():
+            old.replace(path)
+        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def tried(path: Path, embedder: Embedder) -> None:

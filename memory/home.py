@@ -10,12 +10,15 @@ from typing import Any
 
 from memory.adapters import Adapters
 from memory.errors import HomeBusyError, HomeError
+from memory.faults import reached
 from memory.ledger import Ledger
-from memory.paths import fsync_dir, private_dir
+from memory.paths import fsync_dir, private_dir, writing
 from memory.seal import changed, seal, unseal
 from memory.settling import settle
 
 ORPHAN = 3.0  # seconds that a night may outlive its owner
+
+WRITTEN = ("current", "config.toml", "seal")  # files of a home that are replaced whole
 
 
 class Home:
@@ -102,6 +105,11 @@ class Home:
                 "restore a backup if it isn't what you said."
             )
         self.notes += settle(self.ledger, self.adapters)
+        with writing(self.path):
+            for name in WRITTEN:  # what was cut off before its rename
+                for left in self.path.glob(f".{name}.*"):
+                    reached("home.sweep")
+                    left.unlink()
         unseal(self.path)
 
     def close(self) -> None:

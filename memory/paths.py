@@ -91,8 +91,10 @@ def fsync_tree(folder: Path) -> None:
 
 def fsync_dir(path: Path) -> None:
     """Make renames and new names in a folder durable; a file's bytes just as well."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with writing(path):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            reached("disk.sync")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from memory.paths import fsync_dir, write_atomic
+from memory.faults import reached
+from memory.paths import fsync_dir, write_atomic, writing
 
 NAME = "seal"
 
@@ -34,8 +35,10 @@ def changed(home: Path) -> set[str] | None:
 def unseal(home: Path) -> None:
     """From now on the home is open; only closing it seals it again."""
     if (home / NAME).exists():
-        (home / NAME).unlink()
-        fsync_dir(home)
+        with writing(home / NAME):
+            reached("seal.remove")
+            (home / NAME).unlink()
+            fsync_dir(home)
 
 
 def sha256(path: Path) -> str:
