@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 HOME_FOR_DEMO := $(if $(SOMNUS_HOME),$(SOMNUS_HOME),$(CURDIR)/.somnus-demo)
 
-.PHONY: install demo chat test check bench instincts clean
+.PHONY: install demo chat test check bench torture instincts clean
 .DEFAULT_GOAL := install
 
 install: .venv/installed
@@ -34,6 +34,14 @@ check: install
 
 bench: install
 	@$(BIN)/somnus bench
+
+# Goes on where build/torture.jsonl ends, for at most MINUTES; then takes out each safeguard once.
+MINUTES ?= 60
+torture: install
+	@mkdir -p build
+	@$(BIN)/python tests/torture/campaign.py --seeds 3 --random 3000 --doubles 500 --minutes $(MINUTES) --log build/torture.jsonl
+	@SOMNUS_LIVES=200 $(BIN)/python -m pytest -q tests/torture
+	@$(BIN)/python tests/torture/mutations.py
 
 instincts: install
 	@$(BIN)/somnus instincts train

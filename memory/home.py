@@ -104,13 +104,13 @@ class Home:
                 f"The ledger in {self.path} was changed while somnus was closed; look at `somnus memories`, and "
                 "restore a backup if it isn't what you said."
             )
+        unseal(self.path)
         self.notes += settle(self.ledger, self.adapters)
         with writing(self.path):
             for name in WRITTEN:  # what was cut off before its rename
                 for left in self.path.glob(f".{name}.*"):
                     reached("home.sweep")
                     left.unlink()
-        unseal(self.path)
 
     def close(self) -> None:
         """Give the home back. The buffer is closed before, so that its files are what they'll be found as."""

@@ -1,0 +1,180 @@
+"""Kills a home's life at every named point and at random, fails its writes, spoils its files, counts what is lost.
+
+    python tests/torture/campaign.py --seeds 3 --random 1000 --doubles 200 --log torture.jsonl
+
+One JSON line a trial. A log that is there already is gone on with: its trials aren't run again, and count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
+
+import damage  # noqa: E402  # found only now
+from forge import Forge  # noqa: E402
+
+ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EACCES")
+RIVALS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """Faults suffered one after the other, each by a process that goes on where the one before was cut off."""
+
+    name: str
+    seed: int
+    faults: tuple[str, ...] = ()
+
+
+def every_point(points: dict[str, int], seed: int) -> Iterator[Trial]:
+    """A kill at every visit of every point."""
+    for point, visits in points.items():
+        for n in range(1, visits + 1):
+            yield Trial(
+                name=f"kill {point} {n} seed {seed}", seed=seed, faults=(f"{point}:{n}:kill",)
+            )
+
+
+def at_random(points: dict[str, int], count: int, kills: int) -> Iterator[Trial]:
+    """Kills at moments drawn at random; the second hits what the first left, near its beginning."""
+    total = sum(points.values())
+    for i in range(count):
+        draw = random.Random(f"{kills} {i}")
+        places = [draw.randint(1, total)] + [draw.randint(1, 15) for _ in range(kills - 1)]
+        faults = tuple(f"*:{n}:kill" for n in places)
+        yield Trial(name=f"{kills} random kills number {i}", seed=i, faults=faults)
+
+
+def failing(points: dict[str, int], seed: int) -> Iterator[Trial]:
+    """The n-th write fails, for every n, with an error of its own."""
+    for n in range(1, sum(points.values()) + 1):
+        error = ERRORS[n % len(ERRORS)]
+        yield Trial(name=f"write {n} {error} seed {seed}", seed=seed, faults=(f"*:{n}:{error}",))
+
+
+def endure(forge: Forge, trial: Trial) -> dict[str, Any]:
+    """Live with the faults, look, live on undisturbed, look again."""
+    home, wounds, began = forge.folder / "home", [], time.monotonic()
+    ends = []
+    for fault in trial.faults:
+        ends.append(forge.live(home, trial.seed, fault))
+        if len(ends) % 2 == trial.seed % 2:  # every other time somebody only looks in between
+            wounds += forge.look(home)["wounds"]
+    after = forge.live(home, trial.seed)
+    wounds += forge.look(home)["wounds"] if after == 0 else [f"could not live on: {after}"]
+    told = home.with_name("home.told").read_text().splitlines()
+    wounds += [f"never acknowledged: {t}" for t in _expected(trial.seed) if t not in told]
+    wounds += [f"ended with {e}" for e in ends if e not in (0, 1, 137)]
+    for left in forge.folder.glob("home*"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    return {
+        "trial": trial.name, "seed": trial.seed, "faults": trial.faults, "ends": ends, "wounds": wounds,
+        "seconds": round(time.monotonic() - began, 2),
+    }  # fmt: skip
+
+
+def _expected(seed: int) -> list[str]:
+    from life import things
+
+    day, evening = things(seed)
+    return [*day, *evening, "forgot"]
+
+
+Line = tuple[str, Callable[[], dict[str, Any]]]
+
+
+def trials(forge: Forge, args: argparse.Namespace) -> Iterator[Line]:
+    """Every trial's name, and how to run it."""
+    points = {seed: forge.points(seed) for seed in range(1, args.seeds + 1)}
+    kills = [t for seed, found in points.items() for t in every_point(found, seed)]
+    some = points[1]
+    kills += [*at_random(some, args.random, 1), *at_random(some, args.doubles, 2)]
+    if args.writes:
+        kills += [t for seed, found in points.items() for t in failing(found, seed)]
+    # Shuffled, so that a campaign that is cut short has tried a little of everything.
+    random.Random(0).shuffle(kills)
+    whole = forge.folder / "undisturbed-2"
+    if args.seeds < 2:
+        forge.points(2)
+    for name in damage.targets(whole):
+        for kind in damage.KINDS:
+            for seed in range(args.spoils):
+                yield (
+                    f"spoil {_plain(name)} {kind} {seed}",
+                    lambda n=name, k=kind, s=seed: {"wounds": damage.suffer(forge, whole, n, k, s)},
+                )
+    for i in range(args.races):
+        yield f"race {i}", lambda: {"wounds": _race(forge, whole)}
+    for trial in kills:
+        yield trial.name, lambda t=trial: endure(forge, t)
+
+
+def _plain(name: str) -> str:
+    """Chroma's folder has another name in every home."""
+    return "/".join(p if len(p) != 36 else "segment" for p in name.split("/"))
+
+
+def _race(forge: Forge, home: Path) -> list[str]:
+    return [] if forge.ask("race", home, RIVALS) == 0 else ["the home had not exactly one owner"]
+
+
+def summary(lines: list[dict[str, Any]]) -> str:
+    """The count, and the rule of three's bound when nothing went wrong."""
+    bad, n = [x for x in lines if x["wounds"]], len(lines)
+    kills = sum(e == 137 for x in lines for e in x.get("ends", ()))
+    bound = ""
+    if kills and not bad:
+        bound = f"; at 95 % confidence at most {3 / kills:.2%} of kills lose something"
+    return f"{n} trials, {kills} kills, {len(bad)} with wounds{bound}."
+
+
+def main() -> int:
+    """Run what the log doesn't have yet, for as long as there is time."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--seeds", type=int, default=1, help="lives to kill at every visit of every point"
+    )
+    parser.add_argument("--random", type=int, default=100)
+    parser.add_argument("--doubles", type=int, default=50)
+    parser.add_argument("--races", type=int, default=20)
+    parser.add_argument("--spoils", type=int, default=2, help="damages of a kind to a file")
+    parser.add_argument("--no-writes", dest="writes", action="store_false")
+    parser.add_argument("--minutes", type=float, default=float("inf"))
+    parser.add_argument("--log", type=Path, default=Path("torture.jsonl"))
+    args = parser.parse_args()
+    lines = [json.loads(x) for x in args.log.read_text().splitlines()] if args.log.exists() else []
+    done, end = {x["trial"] for x in lines}, time.monotonic() + 60 * args.minutes
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Forge(Path(folder)) as forge,
+        args.log.open("a") as log,
+    ):
+        every = list(trials(forge, args))
+        sys.stdout.write(f"lives 1 to {args.seeds}, {len(every)} trials, {len(done)} in the log\n")
+        for name, run in every:
+            if name in done or time.monotonic() > end:
+                continue
+            lines.append({"trial": name, **run()})
+            log.write(json.dumps(lines[-1]) + "\n")
+            log.flush()
+            if lines[-1]["wounds"]:
+                sys.stdout.write(f"{name}: {lines[-1]['wounds']}\n")
+                sys.stdout.flush()
+    sys.stdout.write(summary(lines) + "\n")
+    return any(x["wounds"] for x in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

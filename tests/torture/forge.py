@@ -1,0 +1,173 @@
+"""Lives and deaths in forked processes: one program that has imported everything, and the end that speaks to it.
+
+Run as a program it reads "WHAT<tab>HOME<tab>SEED<tab>FAULT" lines, does that in a forked child, and writes how the
+child ended: 0, 1 for an error told in a sentence, 70 for any other error, 137 for a kill.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).parents[2]
+UNDISTURBED = "none:1:kill"  # a point that there isn't: visits are counted, nothing happens
+
+
+class Forge:
+    """The speaking end. Use it as a context."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        here = Path(__file__).parent
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, here.parent, here))), "XDG_CACHE_HOME": str(folder / "cache"),
+            "OMP_NUM_THREADS": "1", "ANONYMIZED_TELEMETRY": "False", "HF_HUB_OFFLINE": "1",
+        }  # fmt: skip
+        environment.pop("SOMNUS_FAULT", None)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(Path(__file__))],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+    def ask(self, what: str, home: Path, seed: int = 0, fault: str = "") -> int:
+        """How the child ended."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(f"{what}\t{home}\t{seed}\t{fault}\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def live(self, home: Path, seed: int, fault: str = UNDISTURBED) -> int:
+        return self.ask("live", home, seed, fault)
+
+    def look(self, home: Path) -> dict[str, Any]:
+        """{"wounds": what is wrong, "notes": what was said aloud, "refused": a sentence or ""}."""
+        home.with_name(f"{home.name}.look").unlink(missing_ok=True)
+        if code := self.ask("look", home):
+            return {"wounds": [f"could not start: {code}"], "notes": [], "refused": ""}
+        found: dict[str, Any] = json.loads(home.with_name(f"{home.name}.look").read_text())
+        return found
+
+    def points(self, seed: int) -> dict[str, int]:
+        """Every named point of a life that nothing disturbs, with its number of visits."""
+        home = self.folder / f"undisturbed-{seed}"
+        assert self.live(home, seed) == 0
+        found: dict[str, int] = json.loads(home.with_name(f"{home.name}.points").read_text())
+        return found
+
+
+def _live(home: Path, seed: int, fault: str) -> None:
+    from life import live
+
+    from memory import faults
+    from memory.errors import SomnusError
+
+    os.environ["SOMNUS_FAULT"] = fault
+    faults.visits.clear()
+    try:
+        live(home, seed)
+    except SomnusError as error:  # the failing write, told in one sentence
+        assert "\n" not in str(error), str(error)
+        sys.stderr.write(f"{error}\n")
+        os._exit(1)
+    home.with_name(f"{home.name}.points").write_text(json.dumps(faults.visits))
+
+
+def _look(home: Path) -> None:
+    from wounds import wounds
+
+    from memory.errors import HomeError
+
+    notes: list[str] = []
+    found: list[str] = []
+    refused = ""
+    try:
+        found = wounds(home, notes.append)
+    except HomeError as error:
+        refused = str(error)
+    text = json.dumps({"wounds": found, "notes": notes, "refused": refused})
+    home.with_name(f"{home.name}.look").write_text(text)
+
+
+def _race(home: Path, rivals: int, fault: str) -> None:
+    """Owners that all want the home at once: one gets it, the others are told why within a second."""
+    from memory.errors import HomeBusyError
+    from memory.home import Home
+
+    del fault
+    start, begin = os.pipe()
+    hold, release = os.pipe()
+    children = []
+    for _ in range(rivals):
+        child = os.fork()
+        if child == 0:
+            os.close(begin)
+            os.close(release)
+            os.read(start, 1)
+            began = time.monotonic()
+            try:
+                owner = Home.open(home)
+            except HomeBusyError as error:
+                told = "Another somnus" in str(error)
+                os._exit(5 if told and time.monotonic() - began < 1.0 else 6)
+            os.read(hold, 1)  # until all others were refused; then die without closing
+            del owner
+            os._exit(9)
+        children.append(child)
+    os.close(begin)
+    ends = []
+    while len(ends) < rivals - 1:
+        child, status = os.wait()
+        ends.append(os.waitstatus_to_exitcode(status))
+    os.close(release)
+    ends.append(os.waitstatus_to_exitcode(os.wait()[1]))
+    assert sorted(ends) == [5] * (rivals - 1) + [9], ends
+    Home.open(home).close()  # the lock of the dead is free
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    import chromadb  # noqa: F401  # once, for every child
+    import life  # noqa: F401
+    import wounds  # noqa: F401
+
+    for line in sys.stdin:
+        what, home, seed, fault = line.rstrip("\n").split("\t")
+        child = os.fork()
+        if child == 0:
+            code = 70
+            try:
+                {"live": _live, "race": _race, "look": lambda h, s, f: _look(h)}[what](
+                    Path(home), int(seed), fault
+                )
+                code = 0
+            except BaseException:  # noqa: BLE001  # whatever it is, the trial says so
+                sys.stderr.write(traceback.format_exc())
+                sys.stderr.flush()
+            os._exit(code)
+        status = os.waitpid(child, 0)[1]
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

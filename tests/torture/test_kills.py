@@ -1,0 +1,81 @@
+"""Nothing that was acknowledged is ever lost, wherever a process dies and whatever the disk refuses.
+
+The short part of `make torture`: each named point once, a few double kills, a few failing writes.
+"""
+
+from __future__ import annotations
+
+import ast
+import random
+from pathlib import Path
+
+import pytest
+from campaign import ERRORS, Trial, at_random, endure
+from forge import Forge
+
+MEMORY = Path(__file__).parents[2] / "memory"
+WRITES = {"fsync", "unlink", "rmtree", "upsert", "rename", "truncate"}
+POINTS = [
+    "ledger.commit", "ledger.committed", "ledger.vacuum", "buffer.add", "buffer.added", "buffer.aside", "buffer.finish",
+    "buffer.swap", "buffer.swapped", "file.written", "file.synced", "file.named", "disk.sync", "seal.remove",
+    "adapter.discard", "adapter.tidy", "adapter.sync", "adapter.name", "adapter.named", "backup.name", "backup.named",
+]  # fmt: skip
+ELSEWHERE = {  # reached only by what a short life doesn't do; tests of their own kill there
+    "restore.name", "restore.named", "adapter.aside", "adapter.prune", "buffer.remove", "home.sweep",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def points(forge: Forge) -> dict[str, int]:
+    return forge.points(1)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_at_a_point_loses_nothing(forge: Forge, points: dict[str, int], point: str) -> None:
+    n = random.Random(point).randint(1, points[point])
+    found = endure(forge, Trial(name=point, seed=1, faults=(f"{point}:{n}:kill",)))
+    assert found["ends"] == [137] and not found["wounds"], found
+
+
+def test_a_second_kill_during_the_recovery_loses_nothing(
+    forge: Forge, points: dict[str, int]
+) -> None:
+    for trial in at_random(points, 3, 2):
+        found = endure(forge, trial)
+        assert not found["wounds"], found
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_write_that_fails_is_told_in_one_sentence_and_loses_nothing(
+    forge: Forge, error: str
+) -> None:
+    n = random.Random(error).randint(10, 100)
+    found = endure(forge, Trial(name=error, seed=1, faults=(f"*:{n}:{error}",)))
+    assert found["ends"] == [1] and not found["wounds"], found
+
+
+def test_every_write_in_memory_has_a_named_point() -> None:
+    named: set[str] = set()
+    for file in sorted(MEMORY.glob("*.py")):
+        for function in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                reached, writes = _calls(function)
+                named |= reached
+                assert reached or not writes, f"{file.name}: {function.name} has no named point"
+    assert named == set(POINTS) | ELSEWHERE
+
+
+def _calls(function: ast.FunctionDef) -> tuple[set[str], list[int]]:
+    """The named points in a function, and the lines on which it writes."""
+    reached, writes = set(), []
+    for call in (n for n in ast.walk(function) if isinstance(n, ast.Call)):
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        first = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
+        if name == "reached":
+            reached.add(str(first))
+        renames = (
+            name == "replace" and len(call.args) == 1 and not call.keywords
+        )  # Path's, not str's
+        if name in WRITES or renames or (name == "_sql" and first in ("COMMIT", "VACUUM")):
+            writes.append(call.lineno)
+    return reached, writes

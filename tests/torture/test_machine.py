@@ -1,0 +1,132 @@
+"""Tell, correct, forget, sleep, die, start, restore and undo in any order, beside a plain dict."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from life import Life, sleep
+from wounds import wounds
+
+from memory import faults
+from memory.episode import MemoryState, Phase
+from memory.forgetting import forget
+from memory.home import Home
+from memory.transfer import backup, restore
+from sleep.prepare import roll_back
+
+NAMES = st.sampled_from("abcde")
+
+
+class Lives(RuleBasedStateMachine):
+    """`known` is all that the user would say is remembered: the latest value of each name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.path = self.folder / "home"
+        self.known: dict[str, int] = {}
+        self.saved: dict[str, int] | None = None
+        self.count = 0
+        self._open()
+
+    def _open(self) -> None:
+        self.home = Home.open(self.path)
+        self.life = Life(self.path, self.home)
+
+    def _close(self) -> None:
+        self.life.store.close()
+        self.home.close()
+
+    def teardown(self) -> None:
+        self._close()
+        found = wounds(self.path)
+        shutil.rmtree(self.folder)
+        assert found == []
+
+    @rule(name=NAMES)
+    def tell_or_correct(self, name: str) -> None:
+        self.count += 1
+        self.known[name] = self.count
+        episode = self.home.ledger.append(f"My {name} is {self.count}.")
+        self.life.store.add([episode])
+
+    @rule()
+    def fall_asleep(self) -> None:
+        sleep(self.home, self.life.store)
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data())
+    def forget_a_name(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.known)))
+        ledger = self.home.ledger
+        sleep(self.home, self.life.store)  # what was never a memory can't be chosen to be forgotten
+        forget(ledger, [m.id for m in ledger.memories() if m.text.startswith(f"My {name} ")])
+        self.life.store.rebuild(ledger.waiting())
+        del self.known[name]
+
+    @rule()
+    def undo_the_last_night(self) -> None:
+        done = [n for n in self.home.ledger.nights() if n.phase is Phase.CLEARED]
+        if done:
+            roll_back(self.home, done[-1].number)
+            self.life.store.rebuild(self.home.ledger.waiting())
+
+    @rule()
+    def start_again(self) -> None:
+        self._close()
+        self._open()
+
+    @rule(point=st.integers(1, 60))
+    def die_in_the_night(self, point: int) -> None:
+        self._close()
+        child = os.fork()
+        if child == 0:
+            try:
+                self._open()
+                faults.visits.clear()
+                os.environ["SOMNUS_FAULT"] = f"*:{point}:kill"
+                sleep(self.home, self.life.store)
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        self._open()
+
+    @rule()
+    def back_up(self) -> None:
+        backup(self.home, self.folder / "backup.zip")
+        self.saved = dict(self.known)
+
+    @precondition(lambda self: self.saved is not None)
+    @rule()
+    def restore_the_backup(self) -> None:
+        self._close()
+        self.path = self.folder / f"home-{random.getrandbits(32)}"
+        restore(self.folder / "backup.zip", self.path)
+        self.known = dict(self.saved or {})
+        self._open()
+
+    @invariant()
+    def everything_known_is_in_just_one_place(self) -> None:
+        ledger = self.home.ledger
+        buffer = {e.said for e in ledger.waiting()}
+        weights = {m.text for m in ledger.memories(state=MemoryState.CONSOLIDATED)}
+        for name, value in self.known.items():
+            text = f"My {name} is {value}."
+            assert (text in buffer) != (text in weights), text
+        alive = {t for t in buffer | weights if t.split(" is ")[0][3:] not in self.known}
+        assert not alive, "forgotten, and still there"
+        assert self.life.store.ids() == {e.id for e in ledger.waiting()}
+
+
+TestLives = Lives.TestCase
+TestLives.settings = settings(
+    max_examples=int(os.environ.get("SOMNUS_LIVES", "6")), stateful_step_count=12, deadline=None, derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
