@@ -14,10 +14,10 @@ from stage import furnish, make_stage_root
 from test_app import idle, seen, until
 from textual.command import CommandPalette
 from textual.pilot import Pilot
-from textual.widgets import DataTable, Input, RichLog
+from textual.widgets import Input, RichLog
 
 from memory.config import save_setting
-from memory.episode import MemoryId, MemoryState, Phase
+from memory.episode import Phase
 from memory.errors import Interrupted
 from sleep.events import NightBegan, PhaseBegan, PhaseReached, Progressed
 from sleep.schedule import last_scheduled
@@ -52,44 +52,6 @@ def shown(app: Any) -> str:
     """All that stands on the screen, as text."""
     lines = app.screen._compositor.render_strips()
     return "\n".join(strip.text for strip in lines)
-
-
-async def test_the_memory_screen_shows_state_strength_and_context(pilot: Pilot[None]) -> None:
-    await pilot.press("f3")
-    await pilot.pause()
-    text = shown(pilot.app)
-    assert "◆ weights 1" in text and "1/1 1/1" in text and "▥ kept back" in text
-    assert "My 0th book is called Volume 0." in text
-    assert "Noted." in seen(pilot.app, "#detail")  # type: ignore[arg-type]
-    table = pilot.app.screen.query_one("#memories", DataTable)
-    rows = [table.row_count]
-    for _ in range(8):
-        await pilot.press("f")
-        rows.append(table.row_count)
-    assert rows == [12, 0, 4, 6, 2, 0, 0, 0, 12]
-
-
-async def test_forgetting_what_a_night_learnt_says_so_before(
-    pilot: Pilot[None], root: Root
-) -> None:
-    await pilot.press("f3")
-    await pilot.pause()
-    await pilot.press("d")
-    await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
-    assert "learnt it in night 1" in seen(pilot.app, "Confirm Static").replace("\n", " ")  # type: ignore[arg-type]
-    await pilot.press("escape")
-    assert root.home.ledger.memory(MemoryId(1)).state is MemoryState.CONSOLIDATED
-
-
-async def test_x_exports_every_memory(
-    pilot: Pilot[None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    await pilot.press("f3")
-    await pilot.pause()
-    await pilot.press("x")
-    lines = (tmp_path / "somnus-memories.jsonl").read_text().splitlines()
-    assert len(lines) == 12 and json.loads(lines[0])["night"] == 1
 
 
 async def test_a_night_is_rolled_back_with_one_key_and_a_question(

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer, Header, OptionList, Static
+from textual.widgets import Footer, OptionList, Static
 
 from agent.conversation import Arm
 from agent.events import ConversationEvent, Recollected, Replied, TextStreamed
@@ -27,14 +27,15 @@ from tui.widgets.badge import Badge
 from tui.widgets.exchange import Exchange
 from tui.widgets.gauge import Gauge
 from tui.widgets.message_box import MessageBox
+from tui.widgets.places import Places
 from tui.widgets.slash_menu import SlashMenu
 from tui.widgets.status_line import StatusLine
 
 EMPTY = """Three things to try:
 
-  · Tell me something:       My cat is called Biscuit.
-  · Ask about it:            What's my cat's name?
-  · Press ctrl+s, let me sleep, and ask again: by then I know it by heart."""
+  · Tell me something:   My cat is called Biscuit.
+  · Ask about it:        What's my cat's name?
+  · Press ctrl+s: I sleep, and then I know it by heart."""
 TAKEN_AWAY: dict[Arm, Arm] = {"auto": "weights", "weights": "buffer", "buffer": "auto"}
 MOST_EARLIER = 200  # messages that the up key walks through
 
@@ -48,7 +49,7 @@ class ChatScreen(SomnusScreen):
 stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this talk, ? a guess."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+n", "new_session", "New session", id="chat.new", show=False),
-        Binding("ctrl+t", "take_away", "Without …", id="chat.without"),
+        Binding("ctrl+t", "take_away", "Without", id="chat.without"),
         Binding("ctrl+r", "again", "Answer again", id="chat.again", show=False),
         Binding("f7", "edit", "Edit the last message", id="chat.edit", show=False, priority=True),
         Binding("f8", "copy_answer", "Copy the answer", id="chat.copy", show=False),
@@ -67,7 +68,7 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
         self._speed: float | None = None
 
     def compose(self) -> ComposeResult:
-        yield Header()
+        yield Places(self.NAME)
         with Horizontal(id="room"):
             yield VerticalScroll(id="talk")
             with VerticalScroll(id="recalled"):
@@ -78,7 +79,7 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
             yield StatusLine(Content("starting …"))
             yield Gauge()
         yield MessageBox(menu, self._earlier)
-        yield Footer()
+        yield Footer(compact=True, show_command_palette=False)
 
     async def on_mount(self) -> None:
         await self.show_session()
@@ -97,7 +98,8 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
             await talk.mount(Static(Content(EMPTY), id="empty"))
         for e in episodes[-MOST_EARLIER:]:
             await talk.mount(Exchange(e.said, e.replied or "", episode=e.id))
-        talk.scroll_end(animate=False)
+        if episodes:
+            talk.scroll_end(animate=False)
         self._editing, self._used = None, 0
         self._show_gauge()
 

@@ -5,30 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from rich.text import Text  # a DataTable measures these, and not Content
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import DataTable, Footer, Header, Input, Static
+from textual.timer import Timer
+from textual.widgets import Footer, Input, Static
 
-from memory.episode import Episode, EpisodeId, ExamAnswer, Memory, MemoryId, MemoryState
+from memory.episode import Episode, EpisodeId, Memory, MemoryId, MemoryState
+from tui.screens import inventory
 from tui.screens.base import SomnusScreen
 from tui.screens.confirm import Confirm
+from tui.screens.inventory import ORDERS, UNREAD, WHERE, Item, Marks
 from tui.screens.telling import consequences, context_text
+from tui.widgets.grid import Grid
+from tui.widgets.places import Places
 from tui.widgets.status_line import StatusLine
 
-WHERE = {
-    MemoryState.BUFFER: "▤ buffer",
-    MemoryState.CONSOLIDATED: "◆ weights",
-    MemoryState.KEPT_BACK: "▥ kept back",
-    MemoryState.SUPERSEDED: "↶ history",
-    MemoryState.FORGOTTEN: "✗ forgotten",
-    MemoryState.QUARANTINED: "⊘ quarantine",
-}
-UNREAD = "… unread"  # in the buffer; no night has made memories of it yet
-NONE_YET = "No memories yet: tell me something in the chat (f2)."
 EXPORT = "somnus-memories.jsonl"
+PAUSE = 0.12  # seconds after a letter of the filter: typing doesn't wait for a thousand rows
 
 
 class MemoryScreen(SomnusScreen):
@@ -38,34 +33,35 @@ class MemoryScreen(SomnusScreen):
     AUTO_FOCUS = "#memories"
     HELP = """Everything you told me and where it lives: … unread and ▤ buffer can be looked up;
 ◆ weights I know by heart since that night; ▥ kept back failed its exam and stays in the buffer;
-↶ history was said anew. Strength is its exams, night by night."""
+↶ history was said anew; ⊘ quarantine is not your own word and is never learnt.
+Strength is a block for each night's exam, and the latest."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", id="memory.filter"),
         Binding("f", "next_state", "Where", id="memory.where"),
+        Binding("o", "next_order", "Order", id="memory.order"),
         Binding("p", "pin", "Pin", id="memory.pin"),
-        Binding("delete,d", "forget", "Forget", id="memory.forget"),
+        Binding("delete,d", "forget", "Forget", id="memory.forget", key_display="d"),
         Binding("x", "export", "Export", id="memory.export"),
         Binding("escape", "leave_filter", "Show all", id="memory.all", show=False),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._only = ""  # the only word of WHERE to show
-        self._exams: dict[MemoryId, str] = {}
-        self._columns = False
+        self._state = ""  # the only word of WHERE to show
+        self._order = ORDERS[0]
+        self._items: list[Item] = []
+        self._marks: dict[MemoryId, Marks] = {}
+        self._counts = ""
+        self._later: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        yield Header()
+        yield Places(self.NAME)
         yield Input(placeholder="/ only memories with these words", id="filter")
         yield Static(id="counts")
-        yield DataTable(id="memories", cursor_type="row")
+        yield Grid(id="memories")
         yield Static(id="detail")
         yield StatusLine(Content(""))
-        yield Footer()
-
-    def on_mount(self) -> None:
-        self.query_one("#memories", DataTable).add_columns("where", "told", "strength", "memory")
-        self._columns = True
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
@@ -73,50 +69,42 @@ class MemoryScreen(SomnusScreen):
 
     def refill(self) -> None:
         """Read the ledger again."""
-        if self._columns:
-            self._exams = strengths(self.somnus.root.home.ledger.answers())
-            self.fill()
+        if not self.is_mounted:
+            return
+        ledger = self.somnus.root.home.ledger
+        memories = ledger.memories()
+        read = {m.episode for m in memories}
+        unread = [e for e in ledger.waiting() if e.id not in read]
+        self._marks = inventory.marks_of(ledger.answers())
+        self._items = inventory.items(memories, unread, self._marks)
+        self._counts = inventory.counts(memories, len(unread))
+        self.fill()
 
     @on(Input.Changed, "#filter")
+    def fill_soon(self) -> None:
+        if self._later is not None:
+            self._later.stop()
+        self._later = self.set_timer(PAUSE, self.fill)
+
     def fill(self) -> None:
         """Fill the table with what the filter lets through; the bar stays where it was."""
-        ledger = self.somnus.root.home.ledger
-        memories, unread = ledger.memories(), self._unread()
-        wanted = self.query_one("#filter", Input).value.casefold()
-        table = self.query_one("#memories", DataTable)
-        bar = table.cursor_row
-        table.clear()
-        for e in unread:
-            if wanted in e.said.casefold() and self._only in ("", UNREAD):
-                row = (UNREAD, f"{e.at.astimezone():%Y-%m-%d}", "", " ".join(e.said.split()))
-                table.add_row(*map(Text, row), key=f"e{e.id}")
-        for m in memories:
-            if wanted in m.text.casefold() and self._only in ("", WHERE[m.state]):
-                night = f" {m.night}" if m.state is MemoryState.CONSOLIDATED else ""
-                row = (
-                    WHERE[m.state] + night,
-                    f"{m.at.astimezone():%Y-%m-%d}",
-                    self._exams.get(m.id, ""),
-                    m.text + "  (pinned)" * m.pinned,
-                )
-                table.add_row(*map(Text, row), key=str(m.id))
-        table.move_cursor(row=min(bar, max(0, table.row_count - 1)))
-        only = f" · only {self._only}" if self._only else ""
-        self.query_one("#counts", Static).update(Content(counts(memories, len(unread)) + only))
+        words = self.query_one("#filter", Input).value
+        shown = inventory.choose(self._items, words, self._state, self._order)
+        self.query_one("#memories", Grid).lay(
+            ("where", "told", "strength", "memory"), [(i.key, i.cells) for i in shown]
+        )
+        only = f" · only {self._state}" if self._state else ""
+        order = f" · {self._order}" if self._order != ORDERS[0] else ""
+        self.query_one("#counts", Static).update(Content(self._counts + only + order))
         self.show_detail()
 
-    def _unread(self) -> list[Episode]:
-        ledger = self.somnus.root.home.ledger
-        read = {m.episode for m in ledger.memories()}
-        return [e for e in ledger.waiting() if e.id not in read]
-
-    @on(DataTable.RowHighlighted, "#memories")
+    @on(Grid.RowHighlighted, "#memories")
     def show_detail(self) -> None:
         ledger = self.somnus.root.home.ledger
         chosen = self.chosen()
         text = ""
         if isinstance(chosen, Memory):
-            text = detail(chosen, self._exams.get(chosen.id, ""))
+            text = inventory.detail(chosen, self._marks.get(chosen.id, {}))
             text += "\n" + context_text(ledger, chosen.episode)
         elif chosen is not None:
             text = "No night has read this yet.\n" + context_text(ledger, chosen.id)
@@ -124,15 +112,14 @@ class MemoryScreen(SomnusScreen):
 
     @on(Input.Submitted, "#filter")
     def to_table(self) -> None:
+        self.fill()
         self.query_one("#memories").focus()
 
     def chosen(self) -> Memory | Episode | None:
         """What is under the bar: a memory, or an episode that no night has read."""
-        table = self.query_one("#memories", DataTable)
-        if not table.is_valid_coordinate(table.cursor_coordinate):
+        key, ledger = self.query_one("#memories", Grid).key, self.somnus.root.home.ledger
+        if key is None:
             return None
-        key = str(table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value)
-        ledger = self.somnus.root.home.ledger
         if key.startswith("e"):
             return ledger.episode(EpisodeId(int(key[1:])))
         return ledger.memory(MemoryId(int(key)))
@@ -143,16 +130,24 @@ class MemoryScreen(SomnusScreen):
         self.query_one("#filter").focus()
 
     def action_leave_filter(self) -> None:
-        self._only = ""
-        self.query_one("#filter", Input).value = ""
-        self.fill()
+        """Show everything; where everything is shown already, stop what goes on."""
+        box = self.query_one("#filter", Input)
+        if not (self._state or box.value or box.has_focus):
+            self.somnus.action_stop()
+            return
+        self._state = box.value = ""
         self.to_table()
-        self.somnus.action_stop()
 
     def action_next_state(self) -> None:
-        """Show one place after the other, then all."""
-        order = ["", UNREAD, *WHERE.values()]
-        self._only = order[(order.index(self._only) + 1) % len(order)]
+        """Show one place after the other, then all; places where nothing lives are passed over."""
+        lived_in = {i.state for i in self._items}
+        order = ["", *(s for s in (UNREAD, *WHERE.values()) if s in lived_in)]
+        at = order.index(self._state) if self._state in order else 0
+        self._state = order[(at + 1) % len(order)]
+        self.fill()
+
+    def action_next_order(self) -> None:
+        self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
         self.fill()
 
     def action_pin(self) -> None:
@@ -160,7 +155,7 @@ class MemoryScreen(SomnusScreen):
         chosen = self.chosen()
         if isinstance(chosen, Memory):
             self.somnus.root.home.ledger.set_memory(chosen.id, pinned=not chosen.pinned)
-            self.fill()
+            self.refill()
         elif chosen is not None:
             self.notify("It can be pinned when a night has made a memory of it.")
 
@@ -195,40 +190,3 @@ class MemoryScreen(SomnusScreen):
             self.notify(f"It can't be written to {path} ({error.strerror}).", severity="error")
         else:
             self.notify(f"{len(every)} memories written to {path}.", markup=False)
-
-
-def strengths(answers: list[ExamAnswer]) -> dict[MemoryId, str]:
-    """Each memory's exams, the latest three nights: "3/3 2/3"."""
-    exams: dict[MemoryId, dict[int, list[bool]]] = {}
-    for a in answers:
-        if a.memory is not None:
-            exams.setdefault(a.memory, {}).setdefault(a.night, []).append(a.right)
-    return {
-        m: " ".join(f"{sum(r)}/{len(r)}" for _, r in sorted(nights.items())[-3:])
-        for m, nights in exams.items()
-    }
-
-
-def detail(m: Memory, exams: str) -> str:
-    """What is known about a memory, on a line or two."""
-    parts = [f"memory {m.id}"]
-    if m.night:
-        parts.append(f"learnt in night {m.night}")
-    if m.superseded_by:
-        parts.append(f"memory {m.superseded_by} took its place")
-    if m.failures:
-        parts.append(f"failed {m.failures} nights")
-    if m.reason:
-        parts.append(m.reason)
-    if exams:
-        parts.append(f"exams {exams}")
-    return " · ".join(parts)
-
-
-def counts(memories: list[Memory], unread: int) -> str:
-    """How many live where."""
-    if not memories and not unread:
-        return NONE_YET
-    of = {WHERE[state]: sum(m.state is state for m in memories) for state in MemoryState}
-    every = {UNREAD: unread} | of
-    return " · ".join(f"{n} {where}" for where, n in every.items() if n)

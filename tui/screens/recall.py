@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rich.text import Text  # a DataTable measures these, and not Content
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Button, DataTable, Footer, Header, Input, Static
+from textual.widgets import Button, Footer, Input, Static
 
 from agent.conversation import ARMS
 from memory.episode import ExamAnswer
@@ -20,6 +19,8 @@ from memory.paths import write_atomic
 from memory.questions import read_questions, wilson
 from tui.screens.base import SomnusScreen
 from tui.screens.trend import retention, trend
+from tui.widgets.grid import Grid
+from tui.widgets.places import Places
 from tui.widgets.status_line import StatusLine
 
 WIDTH = 16
@@ -43,21 +44,21 @@ arm: none, buffer, weights, auto."""
     ]
 
     def compose(self) -> ComposeResult:
-        yield Header()
+        yield Places(self.NAME)
         with Horizontal(classes="buttons"):
             yield Button("Last night's exam", id="exam", variant="primary", compact=True)
             yield Button("Nights so far", id="trend", compact=True)
             yield Button("Ask the demo", id="ask", compact=True)
         yield Input(placeholder="o: a question file of your own, then enter", id="file")
         yield Static(id="bars")
-        yield DataTable(id="table", cursor_type="row")
+        yield Grid(id="table")
         yield Static(id="detail")
         yield StatusLine(Content(""))
-        yield Footer()
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
-        if not self.query_one("#table", DataTable).row_count:
+        if not self.query_one("#table", Grid).row_count:
             self.action_exam()
 
     def _examined(self) -> tuple[int, list[ExamAnswer]]:
@@ -88,7 +89,9 @@ arm: none, buffer, weights, auto."""
             for a in answers
         ]
         self._fill(
-            ["", "question", "before", "after"], sorted(rows, key=lambda r: ORDER.index(r[0]))
+            ["", "question", "before", "after"],
+            sorted(rows, key=lambda r: ORDER.index(r[0])),
+            wide=3,
         )
 
     @on(Button.Pressed, "#trend")
@@ -97,7 +100,7 @@ arm: none, buffer, weights, auto."""
         ledger = self.somnus.root.home.ledger
         self._say(trend(ledger.nights()))
         columns, rows = retention(ledger.memories(), ledger.answers())
-        self._fill(columns, rows)
+        self._fill(columns, rows, wide=1)
 
     @on(Button.Pressed, "#ask")
     def ask(self) -> None:
@@ -156,28 +159,23 @@ arm: none, buffer, weights, auto."""
             mark = "✓" if a["right"] else "·"
             by_question.setdefault(a["question"], {})[a["arm"]] = f"{mark} {a['answer']}"
         rows = [[q, *(by.get(arm, "") for arm in arms)] for q, by in by_question.items()]
-        self._fill(["question", *arms], rows)
+        self._fill(["question", *arms], rows, wide=1 + len(arms))
         self.query_one("#table").focus()
 
-    @on(DataTable.RowHighlighted, "#table")
+    @on(Grid.RowHighlighted, "#table")
     def show_row(self) -> None:
         """The row under the bar in full: cells may be longer than the screen is wide."""
-        table = self.query_one("#table", DataTable)
-        if not table.is_valid_coordinate(table.cursor_coordinate):
-            return
-        names = [str(c.label) for c in table.ordered_columns]
-        cells = [str(c) for c in table.get_row_at(table.cursor_row)]
-        text = "\n".join(f"{n or 'change'}: {c}" for n, c in zip(names, cells, strict=True))
+        row = self.query_one("#table", Grid).row
+        text = "\n".join(f"{name or 'change'}: {cell}" for name, cell in row)
         self.query_one("#detail", Static).update(Content(text))
 
     def _say(self, text: str) -> None:
         self.query_one("#bars", Static).update(Content(text))
 
-    def _fill(self, columns: list[str], rows: list[list[str]]) -> None:
-        table = self.query_one("#table", DataTable)
-        table.clear(columns=True)
-        table.add_columns(*columns)
-        table.add_rows([[Text(cell) for cell in row] for row in rows])
+    def _fill(self, columns: list[str], rows: list[list[str]], wide: int) -> None:
+        numbered = [(str(i), row) for i, row in enumerate(rows)]
+        self.query_one("#table", Grid).lay(columns, numbered, wide=wide)
+        self.show_row()
 
 
 def bar(name: str, right: int, asked: int) -> str:

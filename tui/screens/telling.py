@@ -11,6 +11,7 @@ from tui.screens.messages import Found
 from tui.widgets.badge import SIGN, Badge, short
 
 MOST_TEXTS = 5  # that a question about forgetting names
+NEAR = 20  # episodes before and after, among which the same talk is looked for
 
 
 def recalled_text(found: Sequence[Recollection]) -> str:
@@ -79,7 +80,8 @@ def consequences(texts: Sequence[str], memories: Sequence[Memory]) -> str:
 def context_text(ledger: Ledger, episode: EpisodeId) -> str:
     """An episode in its talk: the one before, itself, its reply, the one after."""
     here = ledger.episode(episode)
-    talk = [e for e in ledger.episodes() if e.session == here.session]
+    near = [EpisodeId(i) for i in range(episode - NEAR, episode + NEAR + 1)]
+    talk = [e for e in ledger.episodes(near) if e.session == here.session]
     at = next((i for i, e in enumerate(talk) if e.id == episode), 0)
     lines = [f"  {short(talk[at - 1].said)}"] if at else []
     lines.append(
