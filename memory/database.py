@@ -1,7 +1,7 @@
-"""One SQLite file with one writing connection, on which the ledger's tables are read and written.
+"""One SQLite file, on which the ledger's tables are read and written, by one connection at a time (see `turn`).
 
-SQLite before 3.51.3 can corrupt a WAL that two connections write to, so there is one, behind a lock. synchronous=FULL,
-so that an acknowledged turn survives a power cut; secure_delete, so that what is forgotten leaves no bytes.
+One connection a process, behind a lock. synchronous=FULL, so that an acknowledged turn survives a power cut;
+secure_delete, so that what is forgotten leaves no bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from memory import ledger_schema
 from memory.errors import HomeError
 from memory.faults import reached
 from memory.paths import writing
+from memory.turn import Turn
 
 BATCH = 500  # values of one IN (…): SQLite allows 999 in old builds
 
@@ -36,11 +37,14 @@ class Database:
         self.path = path
         self._lock = threading.RLock()
         self._depth = 0
+        self._turn: Turn | None = None  # a reader needs none
         try:
             self._db = self._connect(read_only)
         except sqlite3.Error as error:
             raise self._broken(error, "opened") from error
         try:
+            if not read_only:
+                self._turn = Turn(path.with_name("ledger.lock"))
             self._open(read_only)
         except BaseException as error:
             self._db.close()
@@ -121,8 +125,11 @@ class Database:
 
     def close(self) -> None:
         """Close the connection; what was written is durable already."""
-        with self._lock:
+        with self._alone():
             self._db.close()
+        if self._turn is not None:
+            self._turn.close()
+            self._turn = None
 
     def __enter__(self) -> Self:
         return self
@@ -136,9 +143,19 @@ class Database:
         self.close()
 
     @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other thread and no other process writes meanwhile."""
+        with self._lock:
+            if self._turn is None or self._depth:
+                yield
+                return
+            with self._turn.taken():
+                yield
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing. May be nested: an inner one that fails undoes its own part, the outermost commits."""
-        with self._lock:
+        with self._alone():
             inner = f"level_{self._depth}" if self._depth else ""
             self._sql(f"SAVEPOINT {inner}" if inner else "BEGIN IMMEDIATE")
             self._depth += 1
@@ -215,7 +232,7 @@ class Database:
 
     def vacuum(self) -> None:
         """Rewrite the file without the bytes of what was deleted, and empty the write-ahead log."""
-        with self._lock, writing(self.path):
+        with self._alone(), writing(self.path):
             reached("ledger.vacuum")
             self._sql("VACUUM")
             self._rows("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -29,9 +29,8 @@ class Home:
         self.ledger = ledger
         self.adapters = Adapters(path, ledger.signature)
         self._lock = lock
-        self.changed: set[str] | None = (
-            set()
-        )  # files that aren't as they were closed; None: it died
+        self._is_lent = False
+        self.changed: set[str] | None = set()  # files not as they were closed; None: it died
         self.notes: list[str] = []  # what was found at opening, to be said aloud
 
     @property
@@ -112,12 +111,28 @@ class Home:
                     reached("home.sweep")
                     left.unlink()
 
+    @classmethod
+    def lent(cls, path: Path) -> Home:
+        """The home for a night's process while its owner has it: both write, and nobody becomes owner meanwhile.
+
+        Raises HomeBusyError when another night is going on.
+        """
+        lock = _locked(path, "night.lock")
+        try:
+            home = cls(path, Ledger(path / "ledger.db"), lock)
+        except BaseException:
+            lock.release()
+            raise
+        home._is_lent = True
+        return home
+
     def close(self) -> None:
         """Give the home back. The buffer is closed before, so that its files are what they'll be found as."""
         self.ledger.close()
         if self._lock is not None:
-            with suppress(HomeError):  # a full disk: the next start looks closely
-                seal(self.path)
+            if not self._is_lent:
+                with suppress(HomeError):  # a full disk: the next start looks closely
+                    seal(self.path)
             self._lock.release()
 
     def _release(self) -> None:

@@ -87,3 +87,12 @@ class NightEnded(NightEvent):
 
     outcome: str  # "cleared", "rolled_back" or "dry_run"
     report: dict[str, Any]
+
+
+def from_json(document: dict[str, Any]) -> NightEvent:
+    """The event that `to_json` made a document of. Raises KeyError for one that is none."""
+    fields = dict(document)
+    kind = {k.__name__: k for k in NightEvent.__subclasses__()}[fields.pop("event")]
+    if "phase" in fields:
+        fields["phase"] = Phase(fields["phase"])
+    return kind(**fields)

@@ -18,6 +18,7 @@ from sleep.schedule import is_due
 
 FIRST_PAUSE = timedelta(minutes=30)  # nobody is helped by a failing download every minute
 LONGEST_PAUSE = timedelta(days=1)
+APART = timedelta(hours=3)  # from the beginning of a night to that of a nap
 
 
 class Wish(StrEnum):
@@ -62,7 +63,7 @@ class Watch:
             return Decision(wish=Wish.WAKE, reason=f"the last night failed; again at {pause:%H:%M}")
         if is_due(ledger, config.sleep_at, now):
             wish = Decision(wish=Wish.NIGHT, reason="a night is due")
-        elif (share := pressure(untried(ledger), now)) >= config.nap_pressure < 1:
+        elif (share := _nap(ledger, now)) >= config.nap_pressure < 1:
             reason = f"sleep presses ({share:.0%})"
             wish = Decision(wish=Wish.NAP, reason=reason, budget=config.nap_minutes)
         else:
@@ -79,6 +80,14 @@ class Watch:
     def succeeded(self) -> None:
         """A night came to its end, whatever its verdict."""
         self._failures, self._not_before = 0, None
+
+
+def _nap(ledger: Any, now: datetime) -> float:
+    """How much what is new presses for a nap; not soon after a night."""
+    last = ledger.last_finished()
+    if last is not None and abs(now - last.started) < APART:
+        return 0.0
+    return pressure(untried(ledger), now)
 
 
 def hindrance(config: Config, around: Around) -> str | None:

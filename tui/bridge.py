@@ -1,9 +1,12 @@
-"""Where threads meet the interface: slow work happens in worker threads and arrives as messages."""
+"""Where threads and processes meet the interface: slow work happens in worker threads and arrives as messages.
+
+Talk and everything that changes the home take turns. A night goes on beside them in a process of its own; only putting
+on what it learnt takes a turn.
+"""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +15,10 @@ from textual.message import Message
 from agent.conversation import Arm, Conversation, is_question
 from agent.events import Recollected, Replied
 from memory.episode import Episode, EpisodeId, MemoryId, Phase
-from memory.errors import InputError, Interrupted, NothingToLearn, SomnusError
+from memory.errors import InputError, NothingToLearn, SomnusError
+from sleep.events import NightEvent
+from tui.bed import Bed
+from tui.errands import Errands
 from tui.root import Root
 from tui.screens.measuring import gathered, measure
 from tui.screens.messages import (
@@ -30,40 +36,38 @@ from tui.screens.messages import (
     RolledBack,
     Slept,
     Talked,
+    Woke,
 )
 from tui.widgets.badge import Provenance, Source
 
 AGAIN_TEMPERATURE = 0.8  # a greedy reply would come out the same
+LONGEST_STOP = 8.0  # seconds that the end waits for work to stop
 
 
-class Bridge:
-    """One piece of slow work at a time; `stop` asks the present one to end at its next safe point."""
+class Bridge(Errands):
+    """All slow work of the app, and beside it at most one night."""
 
     def __init__(self, root: Root, target: Any) -> None:
+        super().__init__(target)
         self.root = root
-        self._target = target
-        self._turn = threading.Lock()
-        self._stop = threading.Event()
-        self._give_up = False
-        self._measuring = threading.Lock()
-        self._give_way = threading.Event()  # measuring ends at the next token
+        self.bed = Bed()
         self._private: Conversation | None = None  # the private talk; it is nowhere else
         self.adapter: str | None = None  # the one worn, by name
         root.progress = self._progress
 
-    @property
-    def busy(self) -> bool:
-        """Whether something goes on."""
-        return self._turn.locked()
+    def stop(self) -> None:
+        """Ask the present work to end; the night, when there is no other."""
+        if not self.busy:
+            self.bed.wake()
+        super().stop()
 
-    def _progress(self, what: str, share: float | None) -> None:
-        self._target.post_message(Loading(what, share))
-
-    def stop(self, *, give_up: bool = False) -> None:
-        """Ask the present work to end. A night that isn't given up goes on with the next sleep."""
-        self._give_up = give_up
-        self._give_way.set()
-        self._stop.set()
+    def close(self) -> None:
+        """Stop everything and wait for it; a night stays as far as it got."""
+        self.stop()
+        self.bed.wake()
+        self.bed.wait(LONGEST_STOP)
+        if self._turn.acquire(timeout=LONGEST_STOP):
+            self._turn.release()
 
     def load(self) -> None:
         """Load models and buffer."""
@@ -189,12 +193,14 @@ class Bridge:
             from memory.forgetting import forget
 
             ledger = self.root.home.ledger
+            yield from self._give_night_up()  # it may have learnt this already
             unread = [(e.id, e.said, e.at) for e in ledger.episodes(episodes)]
             fresh = [m.id for m in ledger.add_memories(unread)]
             receipt = forget(ledger, [*memories, *fresh])
             self.root.store.rebuild(ledger.waiting())
             yield Forgot(receipt["nights"], len(receipt["memories"]))
 
+        self._end_night()
         self._run("forgetting", work)
 
     # ------------------------------------------------------------------ sleep
@@ -210,40 +216,57 @@ class Bridge:
         except SomnusError as error:
             self._target.post_message(Failed(str(error)))
 
-    def sleep(self, budget: float | None = None) -> None:
-        """Sleep once."""
+    def sleep(self, budget: float | None = None, by_itself: bool = False) -> None:
+        """Sleep once, beside the talk; the end is told when the talk wears what was learnt."""
+        if not self.bed.lie_down(by_itself=by_itself):
+            return
+        ended, error = None, None
 
-        def work() -> Iterator[Message]:
-            try:
-                for event in self.root.night(budget=budget, stop=self._stop.is_set):
-                    yield Slept(event)
-            except Interrupted:
-                night = self.root.home.ledger.unfinished()
-                if not self._give_up or night is None:
-                    raise
-                yield from self._undo(night.number)
-                self.root.home.ledger.advance(
-                    night.number, Phase.ROLLED_BACK, finished=datetime.now(UTC)
-                )
-            finally:
-                self._look_at_adapter()
+        def tell(event: NightEvent) -> None:
+            self._target.post_message(Slept(event))
 
-        self._run("sleeping; the chat waits", work)
+        def wake() -> Iterator[Message]:
+            if self.bed.give_up:
+                yield from self._give_night_up()
+            self.root.wake()
+            self._look_at_adapter()
+
+        try:
+            ended, error = self.bed.sleep(self.root.night_apart, budget, tell)
+            self._run("waking up", wake)
+        except Exception as problem:  # noqa: BLE001  # no traceback reaches the screen
+            error = self._unexpected(problem)
+        given_up = self.bed.give_up
+        self.bed.get_up()
+        self._target.post_message(Woke(by_itself, None if given_up else error))
+        if ended is not None:
+            tell(ended)
+        self._target.post_message(Idle())
 
     def roll_back(self, night: int) -> None:
         """Undo a night and all after it."""
+        self._end_night()
         self._run("rolling back", lambda: self._undo(night))
+
+    def _end_night(self) -> None:
+        """What was asked for changes what a night works on: one that goes on is given up."""
+        self.bed.wake(give_up=True)
+        self.bed.wait()
+
+    def _give_night_up(self) -> Iterator[Message]:
+        ledger = self.root.home.ledger
+        if (night := ledger.unfinished()) is not None:
+            yield from self._undo(night.number)
+            ledger.advance(night.number, Phase.ROLLED_BACK, finished=datetime.now(UTC))
 
     def _undo(self, night: int) -> Iterator[Message]:
         from sleep.prepare import roll_back
 
         undone = roll_back(self.root.home, night)
         self.root.home.adapters.sweep()
-        self.root.model.wear(self.root.adapter_path)
-        waiting = self.root.home.ledger.waiting()
-        self.root.store.rebuild(waiting)
+        self.root.wake()
         self._look_at_adapter()
-        yield RolledBack(undone, len(waiting))
+        yield RolledBack(undone, len(self.root.home.ledger.waiting()))
 
     def recall(self, questions: list[Any], arms: list[Arm]) -> None:
         """Ask questions under several arms."""
@@ -266,23 +289,3 @@ class Bridge:
     def _look_at_adapter(self) -> None:
         card = self.root.home.adapters.current()
         self.adapter = card.name if card else None
-
-    def _run(self, what: str, work: Callable[[], Iterator[Message]]) -> None:
-        """Called in a worker thread: every message of the work is posted, and every error as a sentence."""
-        with self._turn:
-            self._give_way.set()
-            with self._measuring:
-                self._give_way.clear()
-                self._stop.clear()
-                self._progress(what, None)
-                try:
-                    for message in work():
-                        self._target.post_message(message)
-                except SomnusError as error:
-                    self._target.post_message(Failed(str(error)))
-                except Exception as error:  # noqa: BLE001  # no traceback reaches the screen
-                    self._target.note_error(error)
-                    self._target.post_message(
-                        Failed(f"Something unexpected happened ({type(error).__name__}: {error}).")
-                    )
-        self._target.post_message(Idle())

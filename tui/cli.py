@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None, *, make_root: type[Root] | None = No
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001  # the outermost edge: no traceback reaches a user
-        where = _log(error, options)
+        where = log_error(error, _home_in(options))
         say.error(
             f"Something unexpected happened ({type(error).__name__}: {error}); the details are in {where}."
         )
@@ -160,23 +160,30 @@ class Parser(argparse.ArgumentParser):
             self._mixing = False
 
 
-def _log(error: BaseException, words: Sequence[str]) -> str:
-    """Write the traceback where a developer finds it."""
+def log_error(error: BaseException, home: Path) -> str:
+    """Write the traceback where a developer finds it, secrets masked; returns where that is."""
     import traceback
 
-    from memory.paths import home_path, private_dir
+    from memory.paths import private_dir
+    from memory.secrets import masked
 
-    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    finder.add_argument("--home", type=Path)
     try:
-        path = private_dir(home_path(finder.parse_known_args(list(words))[0].home)) / "somnus.log"
+        path = private_dir(home) / "somnus.log"
         with os.fdopen(
             os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8"
         ) as file:
-            file.write("".join(traceback.format_exception(error)) + "\n")
+            file.write(masked("".join(traceback.format_exception(error))) + "\n")
     except OSError:
         return "no log, since the home can't be written"
     return str(path)
+
+
+def _home_in(words: Sequence[str]) -> Path:
+    from memory.paths import home_path
+
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--home", type=Path)
+    return home_path(finder.parse_known_args(list(words))[0].home)
 
 
 if __name__ == "__main__":

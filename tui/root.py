@@ -42,6 +42,9 @@ class Root:
         self.options = options
         self.progress = progress
         self._read_only = False
+        self._lent = False
+        self.polite = True  # a night that nobody watches is asked for the home
+        os.umask(0o077)  # whatever is written is the user's alone
         quieten()
 
     @property
@@ -56,7 +59,14 @@ class Root:
     @cached_property
     def home(self) -> Home:
         """The home, owned by this process (or only read, after `reading`)."""
-        opened = Home.open(self.path, read_only=self._read_only)
+        if self._lent:
+            return Home.lent(self.path)
+        if self._read_only or not self.polite:
+            opened = Home.open(self.path, read_only=self._read_only)
+        else:
+            from tui.doorbell import opened_politely
+
+            opened = opened_politely(self.path)
         if not self._read_only:
             from sleep.prepare import recover
 
@@ -69,6 +79,11 @@ class Root:
     def reading(self) -> Root:
         """From now on open the home without owning it: for commands that only look."""
         self._read_only = True
+        return self
+
+    def lent(self) -> Root:
+        """From now on work in a home that another process owns, and lends for a night: see `tui/apart.py`."""
+        self._lent = True
         return self
 
     @cached_property
@@ -91,6 +106,12 @@ class Root:
 
     @cached_property
     def store(self) -> BufferStore:
+        if (
+            self._lent
+        ):  # Chroma is for one process; the owner does to it afterwards what the night did
+            from memory.ram_store import RamStore
+
+            return RamStore(self.embedder)
         from memory.buffer import open_buffer
 
         return open_buffer(self.home, self.embedder)
@@ -169,6 +190,20 @@ class Root:
             self.home, self.model, self.checkpoint, self.store, self.embedder, self.config,
             budget_minutes=budget, stop=stop,
         )  # fmt: skip
+
+    def night_apart(
+        self, *, budget: float | None = None, stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[NightEvent]:
+        """The same in a process of its own; `wake` afterwards."""
+        from tui.apart import sleep_apart
+
+        return sleep_apart(self, budget=budget, stop=stop)
+
+    def wake(self) -> None:
+        """After a night apart: wear what it learnt, and let the buffer hold what the ledger says."""
+        if "model" in self.__dict__:
+            self.model.wear(self.adapter_path)
+        self.store.rebuild(self.home.ledger.waiting())
 
     def close(self) -> None:
         """Close what was opened."""

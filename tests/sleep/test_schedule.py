@@ -15,7 +15,7 @@ from memory.episode import Episode, EpisodeId, MemoryState, Origin, Phase
 from memory.home import Home
 from sleep.pressure import pressure, unlearnt, untried
 from sleep.schedule import is_due, keep_date, last_scheduled, make_scheduler, next_sleep
-from sleep.watch import Around, Watch, Wish, hindrance
+from sleep.watch import Around, Watch, Wish, _nap, hindrance
 
 ZONES = [
     "Europe/Berlin",
@@ -239,6 +239,11 @@ def test_sleep_pressure_calls_for_a_nap_once_for_the_same_episodes(ledger: Any) 
     night = ledger.begin_night([e.id for e in ledger.waiting()], None)
     ledger.advance(night.number, Phase.CLEARED, finished=NOON)  # it kept everything back
     assert untried(ledger) == [] and watch.decide(ledger, config(), around).wish is Wish.WAKE
+    fill(ledger, 40)
+    began = ledger.last_finished().started
+    soon = Around(now=began + timedelta(hours=1))
+    assert watch.decide(ledger, config(sleep_at="00:00"), soon).wish is Wish.WAKE
+    assert _nap(ledger, began + timedelta(hours=4)) > 0.5 > _nap(ledger, soon.now)
 
 
 def test_nobody_is_there_and_the_machine_is_plugged_in_if_the_settings_say_so(ledger: Any) -> None:

@@ -64,6 +64,9 @@ def make_root(embedder: Any) -> type[Root]:
         def model(self) -> Any:
             return ScriptedModel({"Biscuit": "Biscuit. **Yes**, Biscuit."})
 
+        def night_apart(self, **options: Any) -> Iterator[NightEvent]:
+            return self.night(**options)  # a script needs no process of its own
+
         def night(
             self, *, budget: float | None = None, stop: Callable[[], bool] = lambda: False
         ) -> Iterator[NightEvent]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from agent.scripted_model import ScriptedModel
 from memory.episode import DreamKind, ExamAnswer, MemoryState, Phase
 from memory.home import Home
+from sleep.events import NightEvent
 from tui.root import Root
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -31,6 +33,9 @@ def make_stage_root(embedder: Any) -> type[Root]:
         @cached_property
         def embedder(self) -> Any:
             return embedder
+
+        def night_apart(self, **options: Any) -> Iterator[NightEvent]:
+            return self.night(**options)  # a script needs no process of its own
 
         @cached_property
         def model(self) -> Any:

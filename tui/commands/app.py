@@ -6,8 +6,8 @@ import argparse
 import sys
 
 from memory.errors import UsageError
-from memory.home import Home
 from tui.commands.shared import options
+from tui.doorbell import opened_politely
 from tui.root import Root
 from tui.say import Say
 
@@ -20,13 +20,14 @@ def run(args: argparse.Namespace, say: Say) -> int:
     root = (args.make_root or Root)(options(args))
     # A home that is busy or broken is said before the screen is taken. What an interrupted night left is looked at
     # behind the first frame, since that takes the model's libraries, which take seconds to import.
-    root.home = Home.open(root.path)
+    root.home = opened_politely(root.path)
     from tui.app import SomnusApp
 
     app = SomnusApp(root)
     try:
         app.run()
     finally:
+        app.bridge.close()
         root.close()
     if app.return_code:
         say.error(

@@ -9,6 +9,7 @@ from textual.message import Message
 
 from agent.events import ConversationEvent
 from memory.episode import EpisodeId, Memory
+from memory.errors import SomnusError
 from memory.store import Recollection
 from sleep.events import NightEvent
 from tui.widgets.badge import Provenance
@@ -79,6 +80,14 @@ class Slept(Message):
     """An event of a night."""
 
     event: NightEvent
+
+
+@dataclass
+class Woke(Message):
+    """A night is over, or pauses (`error` says why it did not come to its end); the chat wears what it learnt."""
+
+    by_itself: bool
+    error: SomnusError | None = None
 
 
 @dataclass
