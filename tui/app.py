@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -26,6 +26,8 @@ from tui.screens.settings import SettingsScreen
 from tui.screens.slash import SLASHES, run_slash
 from tui.screens.sleep import SleepScreen
 from tui.screens.themes import THEMES, theme_name
+from tui.vigil import Vigil
+from tui.widgets.hypnogram import brief
 
 SCREENS: dict[str, type[SomnusScreen]] = {
     s.NAME: s for s in (ChatScreen, MemoryScreen, SleepScreen, RecallScreen)
@@ -40,17 +42,18 @@ class SomnusApp(App[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  # as Textual has it
     VERTICAL_BREAKPOINTS = [(0, "-low"), (24, "-high")]  # noqa: RUF012  # as Textual has it
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f2", "show('chat')", "Chat", id="screen.chat"),
-        Binding("f3", "show('memory')", "Memory", id="screen.memory"),
-        Binding("f4", "show('sleep')", "Sleep", id="screen.sleep"),
-        Binding("f5", "show('recall')", "Recall", id="screen.recall"),
+        Binding("f2", "show('chat')", "Chat", id="screen.chat", show=False),
+        Binding("f3", "show('memory')", "Memory", id="screen.memory", show=False),
+        Binding("f4", "show('sleep')", "Sleep", id="screen.sleep", show=False),
+        Binding("f5", "show('recall')", "Recall", id="screen.recall", show=False),
         Binding("ctrl+s", "sleep_now", "Sleep now", id="sleep.now"),
-        Binding("escape", "stop", "Stop", id="chat.stop"),
+        Binding("escape", "stop", "Stop", id="chat.stop", show=False),
         Binding("ctrl+o", "sessions", "Sessions", id="sessions", show=False),
         Binding("f1", "help", "Help", id="help"),
         Binding("f9", "log", "Log", id="log", show=False),
         Binding("f10", "settings", "Settings", id="settings", show=False),
-        Binding("ctrl+q", "quit", "Quit", id="quit", priority=True),
+        Binding("ctrl+p", "command_palette", "Menu", id="palette", priority=True),
+        Binding("ctrl+q", "quit", "Quit", id="quit", priority=True, show=False),
     ]
 
     def __init__(self, root: Root) -> None:
@@ -63,9 +66,10 @@ class SomnusApp(App[None]):
         self.new_session()
         self.ready = False
         self.clock: Callable[[], datetime] = lambda: datetime.now().astimezone()
-        self.scheduler: Any = None
+        self.vigil = Vigil(self)
         self.tried: datetime | None = None  # the scheduled time that a night was last begun for
         self.news: Message | None = None  # the latest for the status lines
+        self.night_now = ""  # what the night does, in a few words; nothing when nobody sleeps
 
     def on_mount(self) -> None:
         for theme in THEMES:
@@ -104,6 +108,10 @@ class SomnusApp(App[None]):
         self._close_messages_no_wait()
 
     # ---------------------------------------------------------------- actions
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The way to the sleep screen isn't shown on it."""
+        return action != "sleep_now" or not isinstance(self.screen, SleepScreen)
 
     def action_show(self, name: str) -> None:
         if not isinstance(self.screen, SomnusScreen):
@@ -167,40 +175,29 @@ class SomnusApp(App[None]):
         self.action_show("chat")
         self.call_after_refresh(run_slash, chat, line)
 
-    # --------------------------------------------------------------- schedule
+    # --------------------------------------------------------------- the night
 
-    def ask_for_a_night(self) -> None:
-        """The schedule's wish; it comes from the scheduler's thread."""
-        self.call_from_thread(self.catch_up)
-
-    def catch_up(self) -> None:
-        """Sleep if a scheduled time has passed without a night: once for each such time, so that esc can put it off.
-
-        Asked every minute by the wall clock too: a timer that slept through the laptop's own sleep comes late.
-        """
-        from sleep.schedule import is_due, last_scheduled
-
-        now, sleep_at = self.clock(), self.root.config.sleep_at
-        scheduled = last_scheduled(sleep_at, now)
-        if self.tried == scheduled or not self.ready or self.bridge.busy:
-            return
-        if is_due(self.root.home.ledger, sleep_at, now):
-            self.tried = scheduled
-            self.notify("A night is due: I'm going to sleep. Press esc to put it off.")
-            self.run_bridge("sleep")
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key | events.Paste | events.MouseDown):
+            self.vigil.touched()
+        await super().on_event(event)
 
     def on_loaded(self, message: m.Loaded) -> None:
-        from sleep.schedule import make_scheduler
-
         self.ready = True
-        self.scheduler = make_scheduler(self.root.config.sleep_at, self.ask_for_a_night)
-        self.set_interval(60, self.catch_up)
+        self.vigil.begin()
         self._hand_on(message)
 
+    async def on_woke(self, message: m.Woke) -> None:
+        self.vigil.woke(message.by_itself, message.error)
+        self._show_night("")
+        self.get_screen("sleep", SleepScreen).rolled_back()
+        if message.error is not None:
+            await self.on_failed(m.Failed(str(message.error)))
+
     def on_unmount(self) -> None:
+        self.vigil.end()
         self.bridge.stop()
-        if self.scheduler is not None:
-            self.scheduler.shutdown(wait=False)
+        self.bridge.bed.wake()
 
     # --------------------------------------------------- messages of the bridge
 
@@ -213,7 +210,7 @@ class SomnusApp(App[None]):
             self.news, m.Failed
         ):  # a failure stays to be read until the next work
             self._hand_on(m.Loaded(self.root.model.name, self.bridge.adapter))
-        self.catch_up()
+        self.vigil.look()
 
     async def on_failed(self, message: m.Failed) -> None:
         await self.get_screen("chat", ChatScreen).end_reply()
@@ -240,11 +237,18 @@ class SomnusApp(App[None]):
 
     def on_slept(self, message: m.Slept) -> None:
         self.get_screen("sleep", SleepScreen).slept(message.event)
+        if (text := brief(message.event)) is not None:
+            self._show_night(text)
+
+    def _show_night(self, text: str) -> None:
+        self.night_now = text
+        for name in SCREENS:
+            self.get_screen(name, SomnusScreen).tell_night(text)
 
     def on_rolled_back(self, message: m.RolledBack) -> None:
         nights = ", ".join(map(str, message.nights))
         self.notify(f"Undone: night {nights}. The buffer holds {message.waiting} episodes again.")
-        self.get_screen("sleep", SleepScreen).refill()
+        self.get_screen("sleep", SleepScreen).rolled_back()
 
     def on_answers(self, message: m.Answers) -> None:
         self.get_screen("recall", RecallScreen).answers(message.report)
@@ -264,4 +268,5 @@ class SomnusApp(App[None]):
         self.news = message
         self.journal.take(message)
         for name in SCREENS:
-            self.get_screen(name, SomnusScreen).status(message)
+            if self.is_screen_installed(name):  # not any more when the app ends
+                self.get_screen(name, SomnusScreen).status(message)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
 
+from tui.widgets.places import Places
 from tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class SomnusScreen(Screen[None]):
         return cast("SomnusApp", self.app)
 
     def on_screen_resume(self) -> None:
+        self.tell_night(self.somnus.night_now)
         if self.somnus.news is not None:
             self.status(self.somnus.news)
 
@@ -30,6 +32,11 @@ class SomnusScreen(Screen[None]):
         """A message of the bridge, for the status line."""
         for line in self.query(StatusLine):  # none before the screen is first shown
             line.show(message)
+
+    def tell_night(self, text: str) -> None:
+        """What the night does, in a few words, beside the names of the places."""
+        for places in self.query(Places):
+            places.show_night(text)
 
     def free(self) -> bool:
         """Whether slow work can begin now; says so if not."""

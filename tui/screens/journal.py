@@ -66,7 +66,7 @@ class LogScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialogue", classes="wide"):
-            log = RichLog(id="log", wrap=True, markup=False)
+            log = RichLog(id="log", wrap=True, markup=False, min_width=1)
             log.border_title = f"log · errors in full: {self._journal.path}"
             yield log
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from memory.episode import Night
+from memory.episode import Night, Phase
 from memory.ledger import Ledger
 
 SEEN = "seen_night"  # a note in the ledger: the last night whose card was shown
@@ -55,3 +55,19 @@ def verdict(report: dict[str, Any], number: int | None = None) -> str:
     if rise is not None:
         figures += f"; perplexity on general text {rise:+.1%}"
     return "\n".join([*lines, figures + "."])
+
+
+def night_row(night: Night) -> list[str]:
+    """A night as a line of the table: number, when, state, learnt, stay, exam."""
+    report = night.report or {}
+    exam = report.get("exam")
+    undone = night.phase is Phase.ROLLED_BACK
+    state = "✗ undone" if undone else "✓" if night.phase is Phase.CLEARED else f"… {night.phase}"
+
+    def count(what: str) -> str:
+        found = report.get(what)
+        return str(len(found)) if isinstance(found, list) else "–"
+
+    marks = f"{exam['before']}→{exam['after']}/{exam['asked']}" if isinstance(exam, dict) else "–"
+    when = f"{night.started.astimezone():%Y-%m-%d %H:%M}"
+    return [str(night.number), when, state, count("learned"), count("kept_back"), marks]

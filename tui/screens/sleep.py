@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.text import Text  # a DataTable measures these, and not Content
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Button, DataTable, Footer, Header, RichLog, Static
+from textual.widgets import Button, Footer, RichLog, Static
 
-from memory.episode import Night, Phase
+from memory.episode import Phase
 from sleep.events import DreamDreamt, MemoryJudged, NightBegan, NightEnded, NightEvent
 from tui.screens.base import SomnusScreen
 from tui.screens.confirm import Confirm
-from tui.screens.messages import Failed, Planned
-from tui.screens.morning import mark_seen, night_card, verdict
-from tui.widgets.hypnogram import Hypnogram, clock
+from tui.screens.evening import paused_text, plan_text, when
+from tui.screens.messages import Planned
+from tui.screens.morning import mark_seen, night_card, night_row, verdict
+from tui.widgets.badge import short
+from tui.widgets.grid import Grid
+from tui.widgets.hypnogram import Hypnogram
+from tui.widgets.places import Places
 from tui.widgets.status_line import StatusLine
-
-CELLS = 10
 
 
 class SleepScreen(SomnusScreen):
@@ -45,23 +46,20 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
         self._drawn = False
 
     def compose(self) -> ComposeResult:
-        yield Header()
+        yield Places(self.NAME)
         yield Static(id="plan")
         with Horizontal(classes="buttons"):
             yield Button("Sleep now", id="begin", variant="primary", compact=True)
             yield Button("Pause", id="wake", compact=True)
             yield Button("Cancel", id="cancel", compact=True)
         yield Hypnogram()
-        yield RichLog(id="dreams", wrap=True, markup=False)
+        yield RichLog(id="dreams", wrap=True, markup=False, min_width=1)
         yield Static(id="verdict")
-        yield DataTable(id="nights", cursor_type="row")
+        yield Grid(id="nights")
         yield StatusLine(Content(""))
-        yield Footer()
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.query_one("#nights", DataTable).add_columns(
-            "night", "when", "", "learnt", "stay", "exam"
-        )
         self._drawn = True
         for event in self._events:
             self._show(event)
@@ -69,78 +67,88 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
         self.refill()
-        if not self.somnus.bridge.busy:
+        if not self.somnus.bridge.bed.taken:
             self.query_one("#nights").focus()
 
     def refill(self) -> None:
         """What a night would do now, and the nights so far."""
         if not self._drawn:
             return
-        self._show_plan("looking at what waits …")
+        ledger = self.somnus.root.home.ledger
+        self._show_plan("Looking at what waits …")
         self.somnus.run_bridge("plan")
-        nights = self.somnus.root.home.ledger.nights()
-        table = self.query_one("#nights", DataTable)
-        table.clear()
-        for night in reversed(nights):
-            table.add_row(*map(Text, _row(night)), key=str(night.number))
-        if not self.has_class("-asleep"):
-            self.set_class(bool(nights), "-past")
+        nights = ledger.nights()
+        rows = [(str(night.number), night_row(night)) for night in reversed(nights)]
+        self.query_one("#nights", Grid).lay(("night", "when", "", "learnt", "stay", "exam"), rows)
+        self.set_class(bool(nights), "-past")
+        paused = ledger.unfinished() is not None
+        self.set_class(paused, "-paused")
+        self.query_one("#begin", Button).label = "Go on" if paused else "Sleep now"
+        self.refresh_bindings()
+
+    def rolled_back(self) -> None:
+        """Nights were undone, or the present one was given up."""
+        self._wake()
+        self.refill()
 
     def planned(self, message: Planned) -> None:
         """The plan has come."""
         if not self._drawn:
             return
-        if message.report is None:
-            self._show_plan(message.refusal)
-            return
-        r = message.report
-        rest = (
-            ""
-            if r["fits"]
-            else f", more than fits into {r['budget_minutes']:g} minutes: the rest waits"
-        )
-        self._show_plan(
-            f"{r['episodes']} episodes wait; a night now takes about {clock(r['estimated_seconds'])}{rest}. "
-            "Chat waits meanwhile."
-        )
+        report = message.report
+        self._show_plan(message.refusal if report is None else plan_text(report))
+        if report is not None and not self.has_class("-past") and not self.asleep:
+            log = self.query_one("#dreams", RichLog)
+            log.clear()
+            log.write("What waits for the first night:")
+            for said in report["said"]:
+                log.write(f"▤ {short(said, 200)}")
 
     def _show_plan(self, text: str) -> None:
-        from sleep.pressure import pressure
-        from sleep.schedule import next_sleep
-
         root = self.somnus.root
-        now = self.somnus.clock()
-        at = next_sleep(root.config.sleep_at, now)
-        share = pressure(root.home.ledger.waiting(), now)
-        hours, minutes = divmod(int((at - now).total_seconds()) // 60, 60)
-        gauge = f"pressure {'▰' * round(CELLS * share):▱<{CELLS}} {share:.0%}"
-        line = f"Next night {at:%a %H:%M}, in {hours} h {minutes:02d} min · {gauge}"
-        self.query_one("#plan", Static).update(Content(f"{line}\n{text}"))
+        now = when(root.home.ledger, root.config.sleep_at, self.somnus.clock())
+        lines = [now, text, paused_text(root.home.ledger)]
+        self.query_one("#plan", Static).update(Content("\n".join(filter(None, lines))))
 
     # ---------------------------------------------------------------- actions
 
+    @property
+    def asleep(self) -> bool:
+        return self.has_class("-asleep")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The footer shows what can be done now."""
+        if action in ("begin", "roll_back"):
+            return not self.asleep and (action == "begin" or self.has_class("-past"))
+        if action == "cancel":
+            return self.asleep or self.has_class("-paused")
+        return self.asleep if action == "pause" else True
+
     @on(Button.Pressed, "#begin")
     def action_begin(self) -> None:
-        if self.free():
+        if self.free() and not self.somnus.bridge.bed.taken:
             self.somnus.run_bridge("sleep")
 
     @on(Button.Pressed, "#wake")
     def action_pause(self) -> None:
-        self.somnus.bridge.stop()
+        self.somnus.bridge.bed.wake()
         self.notify("It stops at the next safe point; the next sleep goes on there.")
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
-        self.somnus.bridge.stop(give_up=True)
+        paused = self.somnus.root.home.ledger.unfinished()
+        if paused is not None and not self.asleep:
+            self.somnus.run_bridge("roll_back", paused.number)
+            return
+        self.somnus.bridge.bed.wake(give_up=True)
         self.notify("It stops at the next safe point; the night is given up and nothing is lost.")
 
     def action_roll_back(self) -> None:
         """Undo the night under the bar, after a question."""
-        table = self.query_one("#nights", DataTable)
-        if not table.is_valid_coordinate(table.cursor_coordinate) or not self.free():
+        key = self.query_one("#nights", Grid).key
+        if key is None or not self.free():
             return
-        key = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
-        night = self.somnus.root.home.ledger.night(int(key or 0))
+        night = self.somnus.root.home.ledger.night(int(key))
         if night is None or night.phase is Phase.ROLLED_BACK:
             self.notify("That night is undone already.")
             return
@@ -155,18 +163,14 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
         )
         self.app.push_screen(Confirm(question, "Undo"), answered)
 
-    @on(DataTable.RowHighlighted, "#nights")
-    def show_night(self, row: DataTable.RowHighlighted) -> None:
-        night = self.somnus.root.home.ledger.night(int(row.row_key.value or 0))
-        if night is not None and not self.has_class("-asleep"):
+    @on(Grid.RowHighlighted, "#nights")
+    def show_night(self) -> None:
+        key = self.query_one("#nights", Grid).key
+        night = self.somnus.root.home.ledger.night(int(key or 0))
+        if night is not None and not self.asleep:
             self.query_one("#verdict", Static).update(Content(night_card(night)))
 
     # ------------------------------------------------------------------ night
-
-    def status(self, message: object) -> None:
-        super().status(message)
-        if isinstance(message, Failed):
-            self._wake()
 
     def slept(self, event: NightEvent) -> None:
         """An event of the night."""
@@ -181,6 +185,7 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
         self.query_one(Hypnogram).take(event)
         if isinstance(event, NightBegan):
             self.add_class("-asleep")
+            self.refresh_bindings()
             log.clear()
             self.query_one("#verdict", Static).update("")
         elif isinstance(event, DreamDreamt):
@@ -191,22 +196,9 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
             self._wake()
             mark_seen(self.somnus.root.home.ledger)
             self.refill()
+            self.query_one("#nights", Grid).move_cursor(row=0)
             self.query_one("#verdict", Static).update(Content(verdict(event.report, event.night)))
 
     def _wake(self) -> None:
         self.remove_class("-asleep")
-
-
-def _row(night: Night) -> list[str]:
-    report = night.report or {}
-    exam = report.get("exam")
-    undone = night.phase is Phase.ROLLED_BACK
-    state = "✗ undone" if undone else "✓" if night.phase is Phase.CLEARED else f"… {night.phase}"
-
-    def count(what: str) -> str:
-        found = report.get(what)
-        return str(len(found)) if isinstance(found, list) else "–"
-
-    marks = f"{exam['before']}→{exam['after']}/{exam['asked']}" if isinstance(exam, dict) else "–"
-    when = f"{night.started.astimezone():%Y-%m-%d %H:%M}"
-    return [str(night.number), when, state, count("learned"), count("kept_back"), marks]
+        self.refresh_bindings()

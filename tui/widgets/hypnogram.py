@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from memory.episode import Phase
-from sleep.events import NightBegan, NightEvent, PhaseBegan, PhaseReached, Progressed
+from sleep.events import NightBegan, NightEnded, NightEvent, PhaseBegan, PhaseReached, Progressed
 
 # How deep each phase is; drawn as an indent, so that a night goes down and comes up again.
 DEPTH = {
@@ -18,6 +18,14 @@ DEPTH = {
     Phase.EXAMINED: 2,
     Phase.COMMITTED: 1,
     Phase.CLEARED: 0,
+}
+DOING = {
+    Phase.REPLAYED: "recalling",
+    Phase.DREAMT: "dreaming",
+    Phase.SEEDED: "learning",
+    Phase.EXAMINED: "examining",
+    Phase.COMMITTED: "keeping",
+    Phase.CLEARED: "clearing up",
 }
 BAR = 8
 LEVELS = "▁▂▃▄▅▆▇█"
@@ -30,6 +38,7 @@ class Hypnogram(Static):
         super().__init__(id="phases")
         self._marks: dict[Phase, str] = {}
         self._losses: list[float] = []
+        self._head = ""
 
     def on_mount(self) -> None:
         self._draw()
@@ -38,11 +47,13 @@ class Hypnogram(Static):
         """One event of a night."""
         if isinstance(event, NightBegan):
             self._marks, self._losses = {}, []
+            again = ", gone on with" if event.resumed else ""
+            self._head = f"Night {event.night}{again}: at most {event.budget_minutes:g} min"
         elif isinstance(event, PhaseBegan):
             self._marks[event.phase] = f"{'░' * BAR} …"
         elif isinstance(event, Progressed):
             share = event.done / max(1, event.total)
-            left = f", {clock(event.left)} left" if event.left is not None else ""
+            left = _left(event.left)
             bar = f"{'█' * round(BAR * share):░<{BAR}}"
             self._marks[event.phase] = f"{bar} … {event.note} {event.done}/{event.total}{left}"
             if event.loss is not None:
@@ -52,7 +63,8 @@ class Hypnogram(Static):
         self._draw()
 
     def _draw(self) -> None:
-        lines = [
+        lines = [self._head] if self._head else []
+        lines += [
             f"{p.value:<10} {' ' * 2 * depth}{self._marks.get(p, '·')}"
             for p, depth in DEPTH.items()
         ]
@@ -60,6 +72,25 @@ class Hypnogram(Static):
             first, last = self._losses[0], self._losses[-1]
             lines.append(f"loss       {spark(self._losses, 24)}  {first:.2f} → {last:.2f}")
         self.update(Content("\n".join(lines)))
+
+
+def brief(event: NightEvent) -> str | None:
+    """The night in a few words, for the line of places; None when the event doesn't change them."""
+    if isinstance(event, NightBegan):
+        return "falling asleep"
+    if isinstance(event, PhaseBegan):
+        return DOING[event.phase]
+    if isinstance(event, Progressed):
+        left = _left(event.left)
+        return f"{DOING[event.phase]} {event.done / max(1, event.total):.0%}{left}"
+    return "" if isinstance(event, NightEnded) else None
+
+
+def _left(seconds: float | None) -> str:
+    """The time left, no finer than it is known."""
+    if seconds is None:
+        return ""
+    return f", {round(seconds)} s left" if seconds < 90 else f", {round(seconds / 60)} min left"
 
 
 def spark(values: Sequence[float], width: int) -> str:

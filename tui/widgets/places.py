@@ -6,6 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 PLACES = ("chat", "memory", "sleep", "recall")
+ROOMY = 70  # cells from which there is room for the time left
 
 
 class Places(Static):
@@ -36,5 +37,6 @@ class Places(Static):
             look = "bold reverse" if name == self._here else f"@click=app.show('{name}')"
             line += Content.from_markup(f"[{look}]$word[/]", word=word)
         if self._night:
-            line += Content(f"  ☾ {self._night}")
+            night = self._night if self.app.size.width >= ROOMY else self._night.split(",")[0]
+            line += Content(f" ☾ {night}")
         self.update(line)
