@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
-import tempfile
 import zipfile
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,8 +26,8 @@ def backup(home: Any, file: Path) -> int:
     """Write ledger, adapters and settings into a zip; return its size. Works while another process owns the home."""
     file = file.absolute()
     try:
-        with tempfile.TemporaryDirectory(dir=file.parent, prefix=".somnus-") as work:
-            part, copy = Path(work) / "backup.zip", Path(work) / "ledger.db"
+        with _workshop(file) as work:
+            part, copy = work / "backup.zip", work / "ledger.db"
             home.ledger.copy_to(copy)
             with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
                 archive.write(copy, "ledger.db")
@@ -84,8 +85,8 @@ def restore(file: Path, home: Path) -> None:
             )
         # Unpacked beside the home, so that a damaged backup leaves nothing behind.
         home.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home.parent, prefix=".somnus-") as work:
-            part = private_dir(Path(work) / "home")
+        with _workshop(home) as work:
+            part = private_dir(work / "home")
             private_dir(part / "adapters")
             for entry in entries:
                 private_dir((part / entry.filename).parent)
@@ -104,6 +105,19 @@ def restore(file: Path, home: Path) -> None:
                 part.replace(home)
                 reached("restore.named")
                 fsync_dir(home.parent)
+
+
+@contextmanager
+def _workshop(target: Path) -> Iterator[Path]:
+    """A folder for what is half made; one that a kill left behind is cleared away by the next try."""
+    work = target.with_name(f".{target.name}.part")
+    with writing(work):
+        reached("transfer.begin")
+        shutil.rmtree(work, ignore_errors=True)
+    try:
+        yield private_dir(work)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _expected(name: str) -> bool:

@@ -24,6 +24,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
 import damage  # noqa: E402  # found only now
 from forge import Forge  # noqa: E402
+from life import expected  # noqa: E402
 
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EACCES")
 RIVALS = 4
@@ -36,14 +37,16 @@ class Trial:
     name: str
     seed: int
     faults: tuple[str, ...] = ()
+    kind: str = "live"
 
 
-def every_point(points: dict[str, int], seed: int) -> Iterator[Trial]:
+def every_point(points: dict[str, int], seed: int, kind: str = "live") -> Iterator[Trial]:
     """A kill at every visit of every point."""
+    tail = f"seed {seed}" if kind == "live" else kind
     for point, visits in points.items():
         for n in range(1, visits + 1):
             yield Trial(
-                name=f"kill {point} {n} seed {seed}", seed=seed, faults=(f"{point}:{n}:kill",)
+                name=f"kill {point} {n} {tail}", seed=seed, faults=(f"{point}:{n}:kill",), kind=kind
             )
 
 
@@ -69,13 +72,15 @@ def endure(forge: Forge, trial: Trial) -> dict[str, Any]:
     home, wounds, began = forge.folder / "home", [], time.monotonic()
     ends = []
     for fault in trial.faults:
-        ends.append(forge.live(home, trial.seed, fault))
+        ends.append(forge.live(home, trial.seed, fault, trial.kind))
         if len(ends) % 2 == trial.seed % 2:  # every other time somebody only looks in between
             wounds += forge.look(home)["wounds"]
-    after = forge.live(home, trial.seed)
+    after = forge.live(home, trial.seed, kind=trial.kind)
     wounds += forge.look(home)["wounds"] if after == 0 else [f"could not live on: {after}"]
     told = home.with_name("home.told").read_text().splitlines()
-    wounds += [f"never acknowledged: {t}" for t in _expected(trial.seed) if t not in told]
+    wounds += [
+        f"never acknowledged: {t}" for t in expected(trial.seed, trial.kind) if t not in told
+    ]
     wounds += [f"ended with {e}" for e in ends if e not in (0, 1, 137)]
     for left in forge.folder.glob("home*"):
         shutil.rmtree(left) if left.is_dir() else left.unlink()
@@ -85,13 +90,6 @@ def endure(forge: Forge, trial: Trial) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _expected(seed: int) -> list[str]:
-    from life import things
-
-    day, evening = things(seed)
-    return [*day, *evening, "forgot"]
-
-
 Line = tuple[str, Callable[[], dict[str, Any]]]
 
 
@@ -99,6 +97,7 @@ def trials(forge: Forge, args: argparse.Namespace) -> Iterator[Line]:
     """Every trial's name, and how to run it."""
     points = {seed: forge.points(seed) for seed in range(1, args.seeds + 1)}
     kills = [t for seed, found in points.items() for t in every_point(found, seed)]
+    kills += every_point(forge.points(0, "rare"), 0, "rare")
     some = points[1]
     kills += [*at_random(some, args.random, 1), *at_random(some, args.doubles, 2)]
     if args.writes:

@@ -56,8 +56,8 @@ class Forge:
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
-    def live(self, home: Path, seed: int, fault: str = UNDISTURBED) -> int:
-        return self.ask("live", home, seed, fault)
+    def live(self, home: Path, seed: int, fault: str = UNDISTURBED, kind: str = "live") -> int:
+        return self.ask(kind, home, seed, fault)
 
     def look(self, home: Path) -> dict[str, Any]:
         """{"wounds": what is wrong, "notes": what was said aloud, "refused": a sentence or ""}."""
@@ -67,16 +67,16 @@ class Forge:
         found: dict[str, Any] = json.loads(home.with_name(f"{home.name}.look").read_text())
         return found
 
-    def points(self, seed: int) -> dict[str, int]:
+    def points(self, seed: int, kind: str = "live") -> dict[str, int]:
         """Every named point of a life that nothing disturbs, with its number of visits."""
-        home = self.folder / f"undisturbed-{seed}"
-        assert self.live(home, seed) == 0
+        home = self.folder / f"undisturbed-{seed if kind == 'live' else kind}"
+        assert self.live(home, seed, kind=kind) == 0
         found: dict[str, int] = json.loads(home.with_name(f"{home.name}.points").read_text())
         return found
 
 
-def _live(home: Path, seed: int, fault: str) -> None:
-    from life import live
+def _live(kind: str, home: Path, seed: int, fault: str) -> None:
+    from life import live, rare
 
     from memory import faults
     from memory.errors import SomnusError
@@ -84,7 +84,7 @@ def _live(home: Path, seed: int, fault: str) -> None:
     os.environ["SOMNUS_FAULT"] = fault
     faults.visits.clear()
     try:
-        live(home, seed)
+        {"live": live, "rare": rare}[kind](home, seed)
     except SomnusError as error:  # the failing write, told in one sentence
         assert "\n" not in str(error), str(error)
         sys.stderr.write(f"{error}\n")
@@ -108,12 +108,11 @@ def _look(home: Path) -> None:
     home.with_name(f"{home.name}.look").write_text(text)
 
 
-def _race(home: Path, rivals: int, fault: str) -> None:
+def _race(home: Path, rivals: int) -> None:
     """Owners that all want the home at once: one gets it, the others are told why within a second."""
     from memory.errors import HomeBusyError
     from memory.home import Home
 
-    del fault
     start, begin = os.pipe()
     hold, release = os.pipe()
     children = []
@@ -156,9 +155,12 @@ def main() -> None:
         if child == 0:
             code = 70
             try:
-                {"live": _live, "race": _race, "look": lambda h, s, f: _look(h)}[what](
-                    Path(home), int(seed), fault
-                )
+                if what in ("live", "rare"):
+                    _live(what, Path(home), int(seed), fault)
+                elif what == "race":
+                    _race(Path(home), int(seed))
+                else:
+                    _look(Path(home))
                 code = 0
             except BaseException:  # noqa: BLE001  # whatever it is, the trial says so
                 sys.stderr.write(traceback.format_exc())

@@ -24,12 +24,13 @@ from memory.episode import DreamKind, ExamAnswer, MemoryState, Phase
 from memory.errors import NothingToLearn
 from memory.forgetting import forget
 from memory.home import Home
-from memory.transfer import backup
+from memory.transfer import backup, restore
 from sleep import night, phases
 from sleep.prepare import recover, roll_back
 from sleep.room import Room
 
 SECRET = "My word is zanzibar."
+RARE = 4  # nights
 ABLE = (MemoryState.BUFFER, MemoryState.KEPT_BACK)
 
 
@@ -100,7 +101,9 @@ SCRIPTED = (
 )
 
 
-def sleep(home: Home, store: Any, stop: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+def sleep(
+    home: Home, store: Any, stop: Callable[[], bool] = lambda: False, *, keep: int = 5
+) -> dict[str, Any]:
     """One night in the real order; its report, {} when there was nothing to learn."""
     before, night.STEPS = night.STEPS, SCRIPTED
     model = SimpleNamespace(wear=lambda path: None)
@@ -108,7 +111,13 @@ def sleep(home: Home, store: Any, stop: Callable[[], bool] = lambda: False) -> d
     try:
         with contextlib.suppress(NothingToLearn):
             events = night.sleep(
-                home, model, checkpoint, store, HashEmbedder(), Config(), stop=stop
+                home,
+                model,
+                checkpoint,
+                store,
+                HashEmbedder(),
+                Config(keep_adapters=keep),
+                stop=stop,
             )
             return list(events)[-1].report
         return {}
@@ -195,3 +204,32 @@ def live(path: Path, seed: int) -> None:
         if not path.with_name(f"{path.name}.zip").exists():
             backup(home, path.with_name(f"{path.name}.zip"))
         life.store.close()
+
+
+def rare(path: Path, seed: int) -> None:
+    """What seldom happens: adapters pruned, a name taken already, a buffer spoilt, leftovers, a home restored."""
+    del seed
+    for n in range(RARE):
+        with Home.open(path) as home:
+            life = Life(path, home)
+            life.tell(f"My number {n} is {n}.")
+            home.adapters.path(f"night-{n + 1:04}").mkdir(mode=0o700, exist_ok=True)
+            sleep(home, life.store, keep=2)
+            life.store.close()
+        (path / ".seal.left").touch(mode=0o600)
+        with (path / "buffer" / "chroma.sqlite3").open("ab") as file:
+            file.write(b"spoilt")
+    with Home.open(path) as home:
+        open_buffer(home, HashEmbedder()).close()
+        backup(home, path.with_name(f"{path.name}.zip"))
+    again = path.with_name(f"{path.name}.again")
+    if not again.exists():
+        restore(path.with_name(f"{path.name}.zip"), again)
+
+
+def expected(seed: int, kind: str) -> list[str]:
+    """Every line that must be acknowledged in the end."""
+    if kind == "rare":
+        return [f"My number {n} is {n}." for n in range(RARE)]
+    day, evening = things(seed)
+    return [*day, *evening, "forgot"]
