@@ -166,7 +166,7 @@ def _has_its_ledger(path: Path, altered: set[str] | None) -> None:
 def _locked(path: Path, name: str, *, wait: float = 0.0) -> Any:
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path / name, mode=0o600)
+    lock = FileLock(path / name, mode=0o600, thread_local=False)  # whichever thread closes it
     try:
         lock.acquire(timeout=wait)
     except Timeout:

@@ -118,6 +118,17 @@ def recover(home: Any) -> str | None:
     return f"Night {night.number} was interrupted while it was {night.phase}; the next sleep goes on there."
 
 
+def give_up(home: Any) -> list[int]:
+    """Undo the night that was interrupted, if there is one, so that it doesn't go on; returns the nights undone."""
+    night = home.ledger.unfinished()
+    if night is None:
+        return []
+    undone = roll_back(home, night.number)
+    home.ledger.advance(night.number, Phase.ROLLED_BACK, finished=datetime.now(UTC))
+    home.adapters.sweep()
+    return undone
+
+
 def roll_back(home: Any, number: int) -> list[int]:
     """Undo night `number` and all later ones: their memories return to the buffer; returns the nights undone.
 

@@ -7,14 +7,13 @@ on what it learnt takes a turn.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from textual.message import Message
 
 from agent.conversation import Arm, Conversation, is_question
 from agent.events import Recollected, Replied
-from memory.episode import Episode, EpisodeId, MemoryId, Phase
+from memory.episode import Episode, EpisodeId, MemoryId
 from memory.errors import InputError, NothingToLearn, SomnusError
 from sleep.events import NightEvent
 from tui.bed import Bed
@@ -254,10 +253,10 @@ class Bridge(Errands):
         self.bed.wait()
 
     def _give_night_up(self) -> Iterator[Message]:
-        ledger = self.root.home.ledger
-        if (night := ledger.unfinished()) is not None:
-            yield from self._undo(night.number)
-            ledger.advance(night.number, Phase.ROLLED_BACK, finished=datetime.now(UTC))
+        from sleep.prepare import give_up
+
+        if undone := give_up(self.root.home):
+            yield RolledBack(undone, len(self.root.home.ledger.waiting()))
 
     def _undo(self, night: int) -> Iterator[Message]:
         from sleep.prepare import roll_back

@@ -17,6 +17,12 @@ from tui.root import Root
 from tui.say import Say
 
 LABEL = "somnus"
+LATER = 1800  # seconds after which a night that was hindered, or made way, is tried again
+HOW = {
+    "darwin": "To switch it on: launchctl load -w {0}",
+    "linux": "To switch it on: systemctl --user enable --now somnus.timer; so that it also runs while you are logged "
+    "out: loginctl enable-linger",
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +50,9 @@ def run(args: argparse.Namespace, say: Say) -> int:
     )
     for path in files:
         say.line(f"          {path}")
+    if args.action == "install":
+        how = HOW["darwin" if sys.platform == "darwin" else "linux"]
+        say.line(how.format(quoted(str(next(iter(files))))))
     if args.action == "install" and not active:
         say.line(
             "The files are written, but the system's scheduler can't be reached; it takes them at the next login."
@@ -54,12 +63,12 @@ def run(args: argparse.Namespace, say: Say) -> int:
 
 def files_for(root: Root, platform: str) -> dict[Path, bytes]:
     """What is to be written where. Raises UsageError on a platform without either."""
-    words = [sys.executable, "-m", "tui.cli", "--home", str(root.path), "sleep", "--if-due"]
+    words = [sys.executable, "-P", "-m", "tui.cli", "--home", str(root.path), "sleep", "--if-due"]
     hour, minute = root.config.sleep_at.split(":")
     if platform == "darwin":
         agent = {
             "Label": LABEL, "ProgramArguments": words, "ProcessType": "Background", "LowPriorityIO": True,
-            "StartCalendarInterval": {"Hour": int(hour), "Minute": int(minute)},
+            "StartCalendarInterval": {"Hour": int(hour), "Minute": int(minute)}, "StartInterval": LATER,
         }  # fmt: skip
         return {Path.home() / "Library" / "LaunchAgents" / f"{LABEL}.plist": plistlib.dumps(agent)}
     if platform.startswith("linux"):
@@ -74,7 +83,8 @@ def files_for(root: Root, platform: str) -> dict[Path, bytes]:
         )
         timer = (
             "[Unit]\nDescription=somnus sleeps every night\n\n[Timer]\n"
-            f"OnCalendar=*-*-* {hour}:{minute}:00\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n"
+            f"OnCalendar=*-*-* {hour}:{minute}:00\nOnUnitInactiveSec={LATER}\nPersistent=true\n\n"
+            "[Install]\nWantedBy=timers.target\n"
         )
         return {
             folder / f"{LABEL}.service": service.encode(),

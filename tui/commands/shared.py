@@ -26,9 +26,12 @@ def options(args: argparse.Namespace) -> Options:
 
 
 @contextmanager
-def opened(args: argparse.Namespace, say: Say, *, read_only: bool = False) -> Iterator[Root]:
-    """A root for one command, closed afterwards."""
+def opened(
+    args: argparse.Namespace, say: Say, *, read_only: bool = False, polite: bool = True
+) -> Iterator[Root]:
+    """A root for one command, closed afterwards. `polite`: a night that nobody watches is asked to make way."""
     root = (args.make_root or Root)(options(args), progress=say.progress)
+    root.polite = polite
     if read_only:
         root.reading()
     try:

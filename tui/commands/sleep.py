@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
-from collections.abc import Callable
-from datetime import datetime
+import threading
+from contextlib import ExitStack
 from typing import Any
 
 from memory.episode import Phase
+from memory.errors import HomeBusyError, Interrupted, NothingToLearn
 from sleep.events import MemoryJudged, NightBegan, NightEnded, NightEvent, PhaseBegan, Progressed
-from tui.commands.shared import opened
+from tui.commands.shared import opened, options
+from tui.doorbell import Answer, Asked, Doorbell, Want, ring
 from tui.root import Root
 from tui.say import Say
+
+PATIENCE = 4.0  # seconds between a ring at the doorbell and the end
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,70 +30,147 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--if-due", action="store_true", help="only if a scheduled night was missed"
     )
+    parser.add_argument("--pause", action="store_true", help="stop the night that goes on; later")
+    parser.add_argument("--cancel", action="store_true", help="stop it and give it up")
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
-    with opened(args, say, read_only=args.dry_run) as root:
-        if args.dry_run:
-            from sleep.prepare import plan
-
-            report = plan(root.home, root.config, args.budget)
-            say.line(
-                f"A night now would work on {report['episodes']} episodes and take about "
-                f"{report['estimated_seconds'] / 60:.0f} of at most {report['budget_minutes']:g} minutes."
-            )
-            say.document(report)
-            return 0
-        if args.if_due:
-            from sleep.schedule import is_due
-
-            if not is_due(root.home.ledger, root.config.sleep_at, datetime.now().astimezone()):
-                say.line("No night is due.")
+    if args.pause or args.cancel:
+        return _ask(args, say, Want.CANCEL if args.cancel else Want.PAUSE)
+    if args.dry_run:
+        return _dry_run(args, say)
+    try:
+        with opened(args, say, polite=False) as root:
+            if args.if_due and (why := _not_now(root)):
+                say.line(why)
                 say.document({"outcome": "not_due"})
                 return 3
-        report = a_night(root, say, budget=args.budget)
+            report = a_night(root, say, budget=args.budget, bell=True, apart=args.if_due)
+    except HomeBusyError:
+        if args.if_due:  # whoever has the home keeps watch itself
+            raise
+        return _ask(args, say, Want.SLEEP)
     say.document(report)
     return 4 if report["outcome"] == Phase.ROLLED_BACK.value else 0
 
 
-def a_night(root: Root, say: Say, *, budget: float | None) -> dict[str, Any]:
-    """Sleep with progress on stderr and the report for people on stdout. Ctrl+c stops at the next safe point."""
-    from sleep.prepare import check_disk, settings
+def _dry_run(args: argparse.Namespace, say: Say) -> int:
+    from sleep.prepare import plan
+
+    with opened(args, say, read_only=True) as root:
+        report = plan(root.home, root.config, args.budget)
+    say.line(
+        f"A night now would work on {report['episodes']} episodes and take about "
+        f"{report['estimated_seconds'] / 60:.0f} of at most {report['budget_minutes']:g} minutes."
+    )
+    say.document(report)
+    return 0
+
+
+def _ask(args: argparse.Namespace, say: Say, want: Want) -> int:
+    """Leave it to the somnus that has the home. Raises HomeBusyError when that doesn't answer."""
+    path = Root(options(args)).path
+    answer = ring(path, want, args.budget)
+    if answer is None and want is Want.SLEEP:
+        raise HomeBusyError(
+            f"Another somnus is using the home {path}; close it first, or choose another home with --home."
+        )
+    answer = answer or Answer(done=False, said="No night is going on.")
+    say.line(answer.said)
+    say.document({"outcome": "asked" if answer.done else "refused", "said": answer.said})
+    if answer.done:
+        return 0
+    return HomeBusyError.exit_code if want is Want.SLEEP else 3
+
+
+def _not_now(root: Root) -> str | None:
+    """Why the timer's night is not to begin now."""
+    from sleep.schedule import is_due, local_now
+    from sleep.watch import Around, hindrance, idle_minutes, on_power
+
+    now, ledger = local_now(), root.home.ledger
+    if not is_due(ledger, root.config.sleep_at, now):
+        return "No night is due."
+    around = Around(now=now, idle_minutes=idle_minutes(ledger, now), on_power=on_power())
+    why = hindrance(root.config, around)
+    return f"A night is due, but {why}." if why else None
+
+
+def a_night(
+    root: Root, say: Say, *, budget: float | None, bell: bool = False, apart: bool = False
+) -> dict[str, Any]:
+    """Sleep with progress on stderr and the report for people on stdout; `apart` in a process of its own.
+
+    Ctrl+c stops it at the next safe point; with a `bell` so can whoever rings.
+    """
+    from sleep.prepare import NOTHING, give_up, settings
 
     settings(root.config, budget)  # a budget that can't be is refused before a model is loaded
     if not root.home.ledger.waiting() and root.home.ledger.unfinished() is None:
-        from memory.errors import NothingToLearn
-        from sleep.prepare import NOTHING
-
         raise NothingToLearn(NOTHING)
-    check_disk(root.home)
-    with Stopper() as stop:
-        report: dict[str, Any] = {}
-        for event in root.night(budget=budget, stop=stop):
-            show(event, say)
-            if isinstance(event, NightEnded):
-                report = event.report
+    night = root.night_apart if apart else root.night
+    report: dict[str, Any] = {}
+    with ExitStack() as stack:
+        stop = stack.enter_context(Stopper(insists=not apart))
+        if bell:
+            stack.enter_context(Doorbell(root.path, stop.answer))
+        try:
+            for event in night(budget=budget, stop=stop):
+                show(event, say)
+                if isinstance(event, NightEnded):
+                    report = event.report
+        except Interrupted:
+            if stop.give_up:
+                give_up(root.home)
+            raise
+        finally:
+            if apart:
+                root.wake()
     _tell(report, say)
     return report
 
 
 class Stopper:
-    """While it lasts, the first ctrl+c asks for a stop at a safe point, the second ends at once."""
+    """While it lasts, the first ctrl+c asks for a stop at a safe point, the second ends at once.
 
-    def __enter__(self) -> Callable[[], bool]:
+    So does a ring at the doorbell. `insists`: the process ends where no safe point comes in time; a night can bear it.
+    """
+
+    def __init__(self, *, insists: bool = False) -> None:
         self.asked = False
+        self.give_up = False
+        self._insists = insists
+        self._end: threading.Timer | None = None
+
+    def __call__(self) -> bool:
+        return self.asked
+
+    def __enter__(self) -> Stopper:
         try:
             self._before: Any = signal.signal(signal.SIGINT, self._ask)
         except ValueError:  # not the main thread: nobody presses ctrl+c here
             self._before = None
-        return lambda: self.asked
+        return self
 
     def _ask(self, number: int, frame: object) -> None:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
 
+    def answer(self, asked: Asked) -> Answer:
+        """What is said to who rings; in the doorbell's thread."""
+        if asked.want is Want.SLEEP:
+            return Answer(done=False, said="A night is going on already.")
+        self.asked, self.give_up = True, asked.want is Want.CANCEL
+        if self._insists and not self.give_up:
+            self._end = threading.Timer(PATIENCE, os._exit, [Interrupted.exit_code])
+            self._end.daemon = True
+            self._end.start()
+        return Answer(done=True, said="The night stops at its next safe point.")
+
     def __exit__(self, *_: object) -> None:
+        if self._end is not None:
+            self._end.cancel()
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
 
