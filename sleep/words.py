@@ -98,6 +98,11 @@ def agrees(answer: str, cue: str, reply: str, memory: str) -> bool:
     return bool(rest) and len(rest & said) >= 0.6 * len(rest)
 
 
+def holds(answer: str, value: str) -> bool:
+    """Whether an answer has a value's words in order, case and punctuation aside."""
+    return f" {normal(value)} " in f" {normal(answer)} "
+
+
 def word_at(text: str, begin: int, end: int) -> str:
     """The word that a token's characters belong to."""
     middle = min(end - 1, begin + 1) if text[begin : begin + 1].isspace() else begin

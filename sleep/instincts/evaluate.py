@@ -11,9 +11,10 @@ from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import DreamKind
 from sleep.dreams import is_true_to, parse
-from sleep.instincts.examples import SKILLS, Example, Talk
+from sleep.instincts.examples import SKILLS, Example, examples
 from sleep.instincts.families import families
-from sleep.words import abstains, agrees, normal, words
+from sleep.instincts.talk import Talk
+from sleep.words import abstains, agrees, holds, normal, words
 
 
 def evaluate(
@@ -26,8 +27,8 @@ def evaluate(
     """`count` exercises of scenes that training never drew; of families it never saw, where there are any."""
     held_out = any(f.held_out for f in families())
     talk = Talk(seed, held_out=held_out)
-    examples = list(itertools.islice(talk.examples([s for s in SKILLS if s != "greet"]), count))
-    ids = [model.encode(e.turns) for e in examples]
+    asked = list(itertools.islice(examples(talk, [s for s in SKILLS if s != "greet"]), count))
+    ids = [model.encode(e.turns) for e in asked]
     rows = model.decode(
         ids,
         Sampling(max_tokens=80),
@@ -37,7 +38,7 @@ def evaluate(
     answers = [model.text(row) for row in rows]
     skills: dict[str, dict[str, int]] = defaultdict(lambda: {"asked": 0, "right": 0})
     failures = []
-    for example, answer in zip(examples, answers, strict=True):
+    for example, answer in zip(asked, answers, strict=True):
         fine = right(example, answer)
         skills[example.skill]["asked"] += 1
         skills[example.skill]["right"] += fine
@@ -78,8 +79,3 @@ def right(example: Example, answer: str) -> bool:
         return True
     question = prompt.splitlines()[-1]
     return agrees(answer, question, example.reply, prompt.rsplit("\n", 1)[0] + " " + example.reply)
-
-
-def holds(answer: str, value: str) -> bool:
-    """Whether an answer has a value's words in order, case and punctuation aside."""
-    return f" {normal(value)} " in f" {normal(answer)} "

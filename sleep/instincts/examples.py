@@ -6,15 +6,13 @@ read once. Asked different things about the same lines, the model has to look ra
 
 from __future__ import annotations
 
-import random
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from agent import prompt
 from memory.episode import DreamKind, Turn
-from sleep.instincts.families import SLOT, Ask, Family, Values, families, fill, vocabulary
-from sleep.words import hard
+from sleep.instincts.families import Ask, Family, fill, vocabulary
+from sleep.instincts.talk import Talk, Told
 
 UNTOLD = "You haven't told me that."
 LINES = (1, 1, 1, 2, 2, 3, 3, 3, 4, 4, 5, 6)
@@ -32,21 +30,6 @@ ABSENT, NEVER = 0.03, 0.11
 Few of the first kind: where hardly a word is shared, the answer is far more often there than not, and a model that has
 learnt otherwise abstains whenever it is asked in other words.
 """
-KINDS = {"fact": 8, "reverse": 4, "indirect": 8, "yesno": 1}
-"""How often each kind of question is asked about what was told."""
-WHOLE = ("fact", "reverse", "indirect")
-"""Kinds of question that are answered with the whole memory."""
-YOURS = {
-    "i am": "you are", "i was": "you were", "i'm": "you're", "i've": "you've", "i'd": "you'd", "i'll": "you'll",
-    "we are": "you are", "we were": "you were", "we're": "you're", "we've": "you've", "we'd": "you'd",
-    "i": "you", "me": "you", "my": "your", "mine": "yours", "myself": "yourself", "am": "are",
-    "we": "you", "us": "you", "our": "your", "ours": "yours", "ourselves": "yourselves",
-}  # fmt: skip
-TURNING = re.compile(
-    r"\b(" + "|".join(sorted(YOURS, key=len, reverse=True)) + r")\b(?!['’-]\w)", re.IGNORECASE
-)
-# Where a second statement may go on in lower case.
-JOINED = ("my ", "the ", "we ", "on ", "at ", "in ", "our ", "every ", "there ", "it ", "a ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,140 +44,19 @@ class Example:
     """Values asked for, which any right answer holds; () where only the reply itself tells."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A family filled with values; `old` is what it was before a correction, `twin` whether a sibling stands by."""
-
-    family: Family
-    values: Values
-    old: Values | None = None
-    twin: Values | None = None
-
-    def memory(self) -> str:
-        return fill(self.family.memory, self.values)
-
-    def retold(self) -> str:
-        """The memory, turned to the user; "" where a rule can't turn it."""
-        return to_you(self.memory())
-
-    def names(self) -> list[str]:
-        """Slots of the memory whose values are names or numbers: a question may give nothing but such a one."""
-        return [s for s in sorted(_slots(self.family.memory)) if hard("x " + self.values[s])]
-
-    def asks(self) -> list[Ask]:
-        """What can be asked about it now: beside a sibling, only what names the one that is meant."""
-        blocks = [a for a in self.family.asks if a.kind != "was"]
-        if self.twin is None:
-            return blocks
-        telling = {m[2] for m in SLOT.finditer(self.family.memory)}
-        apart = {s for s in telling if self.values[s] != self.twin[s]}
-        clear = [
-            Ask(a.kind, tuple(q for q in a.questions if _slots(q) & apart), a.answers)
-            for a in blocks
-        ]
-        return [a for a in clear if a.questions]
+def scenes(talk: Talk) -> Iterator[list[Example]]:
+    """An endless stream, in the proportions of SCENES."""
+    kinds, shares = list(SCENES), list(SCENES.values())
+    while True:
+        made = talk.rng.choices(kinds, shares)[0](talk)
+        if made:
+            yield list({e.turns[-1].content + e.reply: e for e in made}.values())
 
 
-class Talk:
-    """Draws scenes from the families that may be used."""
-
-    def __init__(self, seed: int, *, held_out: bool = False) -> None:
-        self.rng = random.Random(seed)
-        self.families = [f for f in families() if f.held_out == held_out]
-
-    def scenes(self) -> Iterator[list[Example]]:
-        """An endless stream, in the proportions of SCENES."""
-        kinds, shares = list(SCENES), list(SCENES.values())
-        while True:
-            made = self.rng.choices(kinds, shares)[0](self)
-            if made:
-                yield list({e.turns[-1].content + e.reply: e for e in made}.values())
-
-    def examples(self, skills: Sequence[str] | None = None) -> Iterator[Example]:
-        """The exercises of the scenes one by one."""
-        for scene in self.scenes():
-            yield from (e for e in scene if skills is None or e.skill in skills)
-
-    def tell(self, count: int) -> list[Told]:
-        """Things of unrelated families."""
-        some: list[Family] = []
-        for _ in range(count):
-            some.append(self.rng.choice(self.others(some)))
-        return [Told(f, f.draw(self.rng)) for f in some]
-
-    def others(self, some: Sequence[Family]) -> list[Family]:
-        """Families about which these tell nothing: of related ones, one may answer what is asked about another."""
-        return [f for f in self.families if not any(related(f, g) for g in some)]
-
-    def say(self, told: Told) -> str:
-        # Reading must work on what was said as well as on the memory that replay made of it.
-        words = told.family.memory if self.rng.random() < 0.3 else self.rng.choice(told.family.say)
-        return fill(words, told.values, told.old)
-
-    def join(self, first: str, second: str) -> str:
-        """Two statements in one sentence, or in one breath."""
-        if second.lower().startswith(JOINED):
-            second = second[:1].lower() + second[1:]
-        elif not second.startswith(("I ", "I'")):
-            return f"{first} {second}"
-        return first.rstrip(".!") + self.rng.choice([", and ", ", and ", "; ", ", but "]) + second
-
-    def weighed(self, blocks: Sequence[Ask]) -> Ask:
-        """One of the blocks, its kind drawn first."""
-        kinds = sorted({b.kind for b in blocks})
-        (kind,) = self.rng.choices(kinds, [KINDS.get(k, 1) for k in kinds])
-        return self.rng.choice([b for b in blocks if b.kind == kind])
-
-    def question(self, ask: Ask, told: Told) -> tuple[str, str, tuple[str, ...]]:
-        """A question, the reply wanted, and the values that any right answer holds.
-
-        What was told is answered with the whole memory, turned to the user: one sure sentence a memory is what a small
-        model learns best, and it holds whatever was asked for.
-        """
-        question = self.rng.choice(ask.questions)
-        if ask.kind == "reverse" and self.rng.random() < 0.25 and (names := told.names()):
-            question = self.rng.choice(vocabulary("what_about")).replace(
-                "{value}", "{" + self.rng.choice(names) + "}"
-            )
-        answer = self.rng.choice(ask.answers)
-        wanted = {told.values[slot] for slot in _slots(answer) - _slots(question)}
-        asked = fill(question, told.values, told.old)
-        if self.rng.random() < 0.15:  # people don't always type the question mark or the capital
-            asked = asked.rstrip("?") if self.rng.random() < 0.5 else asked[:1].lower() + asked[1:]
-        if ask.kind in WHOLE and told.retold():
-            return asked, told.retold(), tuple(sorted(wanted))
-        return asked, fill(answer, told.values, told.old), ()
-
-    def sibling(self, told: Told) -> tuple[Told, Told] | None:
-        """Two of a kind: the dog's name beside the cat's, which is where mix-ups come from."""
-        other = told.family.draw(self.rng)
-        one, two = (
-            Told(told.family, told.values, None, other),
-            Told(told.family, other, None, told.values),
-        )
-        plain = [a for a in one.asks() if a.kind == "fact"]
-        return (one, two) if plain and [a for a in two.asks() if a.kind == "fact"] else None
-
-
-def to_you(statement: str) -> str:
-    """A statement of the user's, said to the user: "My cat …", "Your cat …"; "" where it speaks to us already."""
-    if re.search(r"\b(you|your|yours)\b", statement, re.IGNORECASE):
-        return ""
-
-    def turned(match: re.Match[str]) -> str:
-        return YOURS[match[0].lower()]
-
-    told = TURNING.sub(turned, statement)
-    return re.sub(r"\.\.$", ".", told[:1].upper() + told[1:])
-
-
-def related(one: Family, other: Family) -> bool:
-    """Whether two families are about the same things: their names share a word after the first (pet-name, pet-age)."""
-    return bool(set(one.name.split("-")[1:]) & set(other.name.split("-")[1:]))
-
-
-def _slots(text: str) -> set[str]:
-    return {m[2] for m in SLOT.finditer(text)}
+def examples(talk: Talk, skills: Sequence[str] | None = None) -> Iterator[Example]:
+    """The exercises of the scenes one by one."""
+    for scene in scenes(talk):
+        yield from (e for e in scene if skills is None or e.skill in skills)
 
 
 def reading(talk: Talk) -> list[Example]:

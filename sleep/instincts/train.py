@@ -20,7 +20,8 @@ import torch
 from agent.local_model import LocalModel
 from memory.paths import cache_path, private_dir, write_atomic
 from sleep import lora, rehearsal
-from sleep.instincts.examples import Example, Talk
+from sleep.instincts.examples import Example, scenes
+from sleep.instincts.talk import Talk
 from sleep.lesson import Lesson, hard
 from sleep.training import Step, TrainingConfig, train
 from sleep.words import normal
@@ -45,7 +46,7 @@ class InstinctsConfig:
     )
 
 
-def apart(scenes: Iterator[list[Example]]) -> Iterator[list[Example]]:
+def apart(every: Iterator[list[Example]]) -> Iterator[list[Example]]:
     """The exercises that share no question and no statement with an evaluation set: people do ask alike."""
     used: set[str] = set()
     for folder in ("recall", "demo"):
@@ -53,7 +54,7 @@ def apart(scenes: Iterator[list[Example]]) -> Iterator[list[Example]]:
             if file.name.endswith(".jsonl"):
                 lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
                 used |= {normal(x.get("question") or x.get("content", "")) for x in lines}
-    for scene in scenes:
+    for scene in every:
         kept = []
         for example in scene:
             said = [*example.turns[-1].content.splitlines(), *example.reply.splitlines()]
@@ -87,9 +88,9 @@ def train_instincts(
     texts = rehearsal.base_texts(
         model, config.texts, texts_cache, seed=config.seed + 7, progress=progress
     )
-    scenes = apart(Talk(config.seed).scenes())
+    drawn = apart(scenes(Talk(config.seed)))
     steps = [
-        [to_lesson(model, e) for _ in range(config.scenes) for e in next(scenes)]
+        [to_lesson(model, e) for _ in range(config.scenes) for e in next(drawn)]
         for _ in range(config.steps)
     ]
     if onwards is None:

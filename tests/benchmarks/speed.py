@@ -33,7 +33,7 @@ from memory.chroma_store import ChromaStore
 from memory.episode import DreamKind, Episode, EpisodeId
 from memory.store import Embedder
 from sleep import lora, training
-from sleep.instincts.examples import Talk
+from sleep.instincts.talk import Talk
 from sleep.lesson import Lesson, hard, scored
 from tui.root import Options, Root
 from tui.say import Say
@@ -183,7 +183,7 @@ def lessons(model: LocalModel, count: int) -> list[Lesson]:
     """Lessons as a night has them: a bare question and its answer."""
     talk, out = Talk(98), []
     for told in talk.tell(count):
-        q, a = talk.question(told.asks()[0], told.values)
+        q, a, _ = talk.question(told.asks()[0], told)
         out.append(hard(model.encode(prompt.chat(q)), model.encode_reply(a)))
     return out
 

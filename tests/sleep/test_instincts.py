@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 from memory.episode import DreamKind, Turn
+from sleep.instincts import examples
 from sleep.instincts.evaluate import right
-from sleep.instincts.examples import SKILLS, Example, Talk, Told, related
+from sleep.instincts.examples import SKILLS, Example
 from sleep.instincts.families import families
+from sleep.instincts.talk import Talk, Told, related, to_you
 from sleep.instincts.train import apart
 from sleep.words import hard
 
 
 @pytest.fixture(scope="module")
 def scenes() -> list[list[Example]]:
-    return list(itertools.islice(Talk(0).scenes(), 2500))
+    return list(itertools.islice(examples.scenes(Talk(0)), 2500))
 
 
 def test_no_evaluation_question_or_statement_is_among_the_exercises(
@@ -39,7 +41,7 @@ def test_no_evaluation_question_or_statement_is_among_the_exercises(
 
 def test_exercises_follow_from_their_seed() -> None:
     def first(seed: int) -> list[str]:
-        return [e.reply for e in itertools.islice(Talk(seed).examples(), 50)]
+        return [e.reply for e in itertools.islice(examples.examples(Talk(seed)), 50)]
 
     assert first(3) == first(3) != first(4)
 
@@ -81,7 +83,7 @@ def test_held_out_families_are_never_trained_on(scenes: list[list[Example]]) -> 
     held = {f.name for f in families() if f.held_out}
     assert len(held) >= 10
     assert not held & {e.family for e in itertools.chain(*scenes)}
-    some = itertools.islice(Talk(1, held_out=True).examples(), 300)
+    some = itertools.islice(examples.examples(Talk(1, held_out=True)), 300)
     assert {e.family for e in some} - {"small talk"} <= held
 
 
@@ -114,3 +116,36 @@ def test_marking(reply: str, answer: str, fine: bool) -> None:
     question = "Does my uncle live in " + ("Apia?" if reply.startswith("Y") else "Lima?")
     turns = (Turn(role="user", content=f'"My uncle lives in Apia."\n\n{question}'),)
     assert right(Example("read", turns, reply, "f"), answer) is fine
+
+
+def test_any_sentence_that_has_the_values_asked_for_is_right() -> None:
+    turns = (Turn(role="user", content='"I keep my spare key in the teapot."\n\nWhere is it?'),)
+    example = Example(
+        "read", turns, "You keep your spare key in the teapot.", "f", ("in the teapot",)
+    )
+    assert right(example, "In the teapot!")
+    assert not right(example, "In the pot.") and not right(example, "You haven't told me that.")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("I'm allergic to nuts.", "You're allergic to nuts."),
+        (
+            "My boss gave me a raise and I was glad.",
+            "Your boss gave you a raise and you were glad.",
+        ),
+        ("In May we are off; our cat stays.", "In May you are off; your cat stays."),
+        ("Imogen owes me £5.", "Imogen owes you £5."),
+        ("I'd like you to be brief.", ""),
+    ],
+)
+def test_a_statement_is_turned_to_the_user(said: str, told: str) -> None:
+    assert to_you(said) == told
+
+
+def test_what_was_told_is_answered_with_all_of_it(scenes: list[list[Example]]) -> None:
+    every = [e for e in itertools.chain(*scenes) if e.skill in ("read", "crowd")]
+    asked = [e for e in every if e.expected]
+    assert len(asked) > 0.4 * len(every)
+    assert all(right(e, e.reply) for e in asked)
