@@ -52,7 +52,9 @@ def base_texts(
 
     if cache is not None and cache.exists():
         tensors = load(cache.read_bytes())
-        if int(tensors.get("asked", torch.tensor(0))) >= count:  # a few were too short, and left out
+        if (
+            int(tensors.get("asked", torch.tensor(0))) >= count
+        ):  # a few were too short, and left out
             return _unpack(tensors)[:count]
     total = 2 * count
     done = 0
