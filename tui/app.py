@@ -19,6 +19,7 @@ from tui.screens.base import SomnusScreen
 from tui.screens.chat import ChatScreen
 from tui.screens.help import HelpScreen, keys_of
 from tui.screens.journal import Journal, LogScreen
+from tui.screens.keys import bindings, complaint
 from tui.screens.memory import MemoryScreen
 from tui.screens.recall import RecallScreen
 from tui.screens.sessions import SessionsScreen
@@ -91,6 +92,8 @@ class SomnusApp(App[None]):
         if not config.animation:
             self.animation_level = "none"
         self.set_keymap(config.keys)
+        if problem := complaint(config.keys, bindings(type(self), *SCREENS.values())):
+            self.notify(problem, severity="warning", timeout=12, markup=False)
 
     @work(thread=True, group="bridge")
     def run_bridge(self, what: str, *arguments: Any) -> None:
@@ -164,6 +167,10 @@ class SomnusApp(App[None]):
                 yield SystemCommand(
                     f"/{s.name}", s.text, lambda line=f"/{s.name}": self._slash(chat, line)
                 )
+            else:
+                yield SystemCommand(
+                    f"/{s.name} …", s.text, lambda line=f"/{s.name} ": self._begin(chat, line)
+                )
 
     def _doing(self, action: str, node: Any) -> Any:
         async def do() -> None:
@@ -174,6 +181,11 @@ class SomnusApp(App[None]):
     def _slash(self, chat: ChatScreen, line: str) -> None:
         self.action_show("chat")
         self.call_after_refresh(run_slash, chat, line)
+
+    def _begin(self, chat: ChatScreen, line: str) -> None:
+        """A command that needs words: they are typed in the message box."""
+        self.action_show("chat")
+        self.call_after_refresh(chat.write, line)
 
     # --------------------------------------------------------------- the night
 

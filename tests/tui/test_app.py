@@ -178,7 +178,7 @@ async def test_a_night_shows_its_phases_dreams_and_verdict(pilot: Pilot[None]) -
     await say(pilot, CAT)
     await pilot.press("ctrl+s")
     await pilot.pause()
-    assert "1 episodes wait" in seen(pilot.app, "#plan")  # type: ignore[arg-type]
+    assert "1 episode waits" in seen(pilot.app, "#plan")  # type: ignore[arg-type]
     await pilot.click("#begin")
     await until(pilot, lambda: "moved into the weights" in seen(pilot.app, "#verdict"))  # type: ignore[arg-type]
     assert "✓" in seen(pilot.app, "#phases")  # type: ignore[arg-type]
@@ -247,13 +247,6 @@ async def test_it_can_be_used_narrow_and_wide(
         picture = tmp_path / "chat.svg"
         picture.write_text(app.export_screenshot())
         assert picture.read_text().startswith("<svg") and "try" in picture.read_text()
-
-
-def test_every_binding_has_an_id_so_that_keys_can_be_changed() -> None:
-    from tui.app import SCREENS
-
-    for owner in (SomnusApp, MessageBox, Confirm, *SCREENS.values()):
-        assert all(b.id for b in owner.__dict__.get("BINDINGS", [])), owner
 
 
 async def test_ctrl_q_quits(pilot: Pilot[None]) -> None:

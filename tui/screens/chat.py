@@ -250,6 +250,12 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
         except NoEditor as error:
             self.note(str(error))
 
+    def write(self, text: str) -> None:
+        """Put something into the message box, to be typed on."""
+        box = self.query_one(MessageBox)
+        box.write(text)
+        box.focus()
+
     # ------------------------------------------------------------------ notes
 
     def note(self, text: str) -> None:

@@ -8,6 +8,7 @@ from textual.widgets import Static
 from tui.screens.messages import Failed, Loaded, Loading
 
 CELLS = 16
+STOPPABLE = ("thinking", "asking")
 
 
 class StatusLine(Static):
@@ -18,7 +19,8 @@ class StatusLine(Static):
         if isinstance(message, Loading):
             share = message.share
             bar = "" if share is None else f" {'█' * round(CELLS * share):░<{CELLS}} {share:.0%}"
-            self.update(Content(f"{message.what}{bar} …"))
+            stop = " (esc stops)" * (message.what in STOPPABLE)
+            self.update(Content(f"{message.what}{bar} …{stop}"))
         elif isinstance(message, Loaded):
             self.update(Content(f"{message.name} · {message.adapter or 'no night yet'} · ready"))
         elif isinstance(message, Failed):
