@@ -6,6 +6,7 @@ child ended: 0, 1 for an error told in a sentence, 70 for any other error, 137 f
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -149,6 +150,7 @@ def main() -> None:
     import life  # noqa: F401
     import wounds  # noqa: F401
 
+    gc.freeze()  # children need not look through what was imported
     for line in sys.stdin:
         what, home, seed, fault = line.rstrip("\n").split("\t")
         child = os.fork()
