@@ -48,7 +48,7 @@ class Config(BaseSettings):
     """Whether nights that nobody asked for need mains power."""
     recollections: int = Field(default=4, ge=1, le=50)
     """Episodes retrieved for a reply."""
-    min_similarity: float = Field(default=0.3, ge=-1, le=1)
+    min_similarity: float = Field(default=0.2, ge=-1, le=1)
     """Least cosine similarity of a recollection."""
     reply_tokens: int = Field(default=256, ge=1)
     """Longest reply."""
