@@ -21,6 +21,7 @@ from memory.episode import Episode, EpisodeId, Role, Turn
 from memory.errors import InputError
 from memory.ledger import Ledger
 from memory.store import BufferStore, Recollection
+from memory.trust import own_words, plain, shown, suspicion
 
 Arm = Literal["none", "buffer", "weights", "auto"]
 ARMS: tuple[Arm, ...] = ("none", "buffer", "weights", "auto")
@@ -44,7 +45,7 @@ class Recall:
     """How a reply looks things up."""
 
     recollections: int = 4
-    min_similarity: float = 0.3
+    min_similarity: float = 0.2
     context_tokens: int = 2048
     reply_tokens: int = 256
 
@@ -61,9 +62,13 @@ def adapter_for(arm: Arm) -> bool:
 
 
 def recollect(question: str, store: BufferStore, recall: Recall) -> list[Recollection]:
-    """What the buffer knows about a question, oldest first; questions of earlier are skipped."""
+    """What the buffer knows about a question, oldest first, so that the newest of two that contradict stands last.
+
+    Questions of earlier are skipped, and so is whatever somebody else wrote that gives orders. The user's own word
+    stands after all others.
+    """
     found = store.search(question, recall.recollections * 3)
-    telling = [r for r in found if r.similarity >= recall.min_similarity and tells(r.episode.said)]
+    telling = [r for r in found if r.similarity >= recall.min_similarity and as_told(r.episode)]
     once: dict[
         str, Recollection
     ] = {}  # what was said twice takes one place, where it was said last
@@ -73,8 +78,20 @@ def recollect(question: str, store: BufferStore, recall: Recall) -> list[Recolle
     return sorted(list(once.values())[: recall.recollections], key=_when)
 
 
-def _when(recollection: Recollection) -> tuple[datetime, int]:
-    return recollection.episode.at, recollection.episode.id
+def _when(recollection: Recollection) -> tuple[bool, datetime, int]:
+    episode = recollection.episode
+    return episode.origin.believed, episode.at, episode.id
+
+
+def as_told(episode: Episode) -> str:
+    """What may be quoted of an episode, with who says it; "" for nothing."""
+    if not episode.origin.believed:
+        said = told(plain(episode.said))
+        return f"A {episode.origin} says: {said}" if said and not suspicion(episode.said) else ""
+    if mine := told(own_words(episode.said)):
+        return mine
+    quoted = " ".join(told(plain(q)) for q in shown(episode.said) if not suspicion(q)).strip()
+    return f"A quotation says: {quoted}" if quoted else ""
 
 
 def tells(said: str) -> bool:
@@ -118,7 +135,7 @@ def turns_for(
     )
     # Best first: what is cut is the least similar.
     best = sorted(found, key=lambda r: -r.similarity)
-    order = {told(r.episode.said): i for i, r in enumerate(found)}
+    order = {as_told(r.episode): i for i, r in enumerate(found)}
 
     def build(earlier: Sequence[Turn], said: Sequence[str]) -> list[Turn]:
         if said and is_question(message):
@@ -130,7 +147,7 @@ def turns_for(
         return prompt.chat(message, history=whole)
 
     turns = prompt.fit(
-        build, history, [told(r.episode.said) for r in best], count=model.count_tokens, budget=room
+        build, history, [as_told(r.episode) for r in best], count=model.count_tokens, budget=room
     )
     if (size := model.count_tokens(turns)) > room:
         raise InputError(

@@ -49,7 +49,7 @@ def read_lines(path: Path, what: str) -> list[tuple[int, dict[str, Any]]]:
 
 
 def read_conversation(path: Path) -> list[Turn]:
-    """The turns of a file of {"role", "content", "at"?}. Raises InputError naming the first broken line."""
+    """The turns of a file of {"role", "content", "at"?, "origin"?}. Raises InputError naming the first broken line."""
     return [_turn(document, number, path) for number, document in read_lines(path, "turn")]
 
 
@@ -72,7 +72,10 @@ def _turn(document: dict[str, Any], number: int, path: Path) -> Turn:
         when = datetime.fromisoformat(at).astimezone(UTC) if at is not None else None
     except (TypeError, ValueError, OverflowError):
         raise wrong(f'has the time {at!r}, which is not like "2026-11-24T09:30:00"') from None
-    return Turn(role=Role(role), content=content, at=when)
+    origin = document.get("origin", Origin.TYPED)
+    if origin not in list(Origin) or origin == Origin.CONFIRMED:
+        raise wrong(f"has the origin {origin!r}, which none is")
+    return Turn(role=Role(role), content=content, at=when, origin=Origin(origin))
 
 
 def pair(turns: Sequence[Turn]) -> list[tuple[str, str | None, datetime | None, Origin]]:
@@ -80,7 +83,7 @@ def pair(turns: Sequence[Turn]) -> list[tuple[str, str | None, datetime | None, 
     out: list[tuple[str, str | None, datetime | None, Origin]] = []
     for turn in turns:
         if turn.role is Role.USER:
-            out.append((turn.content, None, turn.at, Origin.TYPED))
+            out.append((turn.content, None, turn.at, turn.origin))
         elif out:
             said, replied, at, origin = out[-1]
             out[-1] = (

@@ -76,6 +76,7 @@ class Turn:
     role: Role
     content: str
     at: datetime | None = None
+    origin: Origin = Origin.TYPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import DreamKind, Memory, MemoryId, MemoryState
+from memory.quarantine import HEARSAY
 from memory.store import Embedder
 from sleep.dreams import is_true_to, parse
 from sleep.words import agrees, normal
@@ -80,7 +81,9 @@ def supersede(
         (old, new)
         for i, new in enumerate(fresh)
         for j, old in enumerate(others)
-        if (old.at, old.id) < (new.at, new.id) and cosines[i, j] >= CLOSE
+        if (old.at, old.id) < (new.at, new.id)
+        and cosines[i, j] >= CLOSE
+        and not new.text.startswith(HEARSAY)  # what a document says never overrides the user
     ]
     olds = list({old.id: old for old, _ in pairs}.values())
     asked = [(old, k) for old in olds for k in (DreamKind.FACT,) * CUES]

@@ -14,6 +14,8 @@ from typing import Any
 from memory.adapters import AdapterCard
 from memory.episode import DreamKind, Memory, MemoryState, Phase
 from memory.errors import NothingToLearn, UsageError
+from memory.quarantine import in_quarantine, screened
+from memory.secrets import masked
 from sleep import dreams, exam, lora, rehearsal, teaching, verdict
 from sleep.associate import histories, nearest, supersede
 from sleep.events import DreamDreamt, MemoryJudged, NightEvent, Progressed
@@ -34,7 +36,7 @@ def _work(room: Room, phase: Phase, note: str, work: Callable[[Tick], Any]) -> A
 def replay(room: Room) -> Iterator[NightEvent]:
     """What the user said becomes memories; the newer of two that contradict wins; small talk is left out."""
     ledger = room.ledger
-    known = {m.episode for m in ledger.memories()}
+    known = {m.episode for m in ledger.memories() if m.state is not MemoryState.QUARANTINED}
     fresh = [e for e in room.episodes if e.id not in known]
     found = yield from _work(
         room, Phase.REPLAYED, "remembering the day",
@@ -43,7 +45,7 @@ def replay(room: Room) -> Iterator[NightEvent]:
     said = {normal(m.text): m for m in ledger.memories() if m.text}
     with ledger.transaction():
         for episode in fresh:
-            for text in found[episode.id]:
+            for text in screened(ledger, episode, found[episode.id]):
                 (memory,) = ledger.add_memories([(episode.id, text, episode.at)])
                 before = said.get(normal(text))
                 if before is not None and before.state is not MemoryState.FORGOTTEN:
@@ -64,7 +66,8 @@ def replay(room: Room) -> Iterator[NightEvent]:
         lambda tick: supersede(room.model, room.embedder, ledger, able, progress=tick),
     )  # fmt: skip
     silent = [e for e in fresh if not found[e.id]]
-    room.report["no_memory"] = [{"episode": e.id, "said": e.said[:200]} for e in silent]
+    room.report["no_memory"] = [{"episode": e.id, "said": masked(e.said)[:200]} for e in silent]
+    room.report["quarantined"] = in_quarantine(ledger)
 
 
 def dream(room: Room) -> Iterator[NightEvent]:
@@ -289,10 +292,5 @@ def clear(room: Room) -> Iterator[NightEvent]:
         }
     room.store.rebuild(room.ledger.waiting())
     room.home.adapters.prune(room.keep[0], room.keep[1])
-    yield Progressed(
-        night=room.number,
-        phase=Phase.CLEARED,
-        done=1,
-        total=1,
-        note=f"{len(gone)} episodes cleared",
-    )
+    note = f"{len(gone)} episodes cleared"
+    yield Progressed(night=room.number, phase=Phase.CLEARED, done=1, total=1, note=note)

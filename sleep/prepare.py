@@ -13,6 +13,7 @@ from memory.config import Config
 from memory.episode import MemoryState, Phase
 from memory.errors import HomeError, NothingToLearn, UsageError
 from memory.paths import cache_path, private_dir
+from memory.secrets import masked
 from memory.store import BufferStore, Embedder
 from sleep.plan import estimate
 from sleep.room import Room, SleepConfig
@@ -48,7 +49,7 @@ def plan(home: Any, config: Config, budget_minutes: float | None) -> dict[str, A
         "budget_minutes": own.budget_minutes,
         "estimated_seconds": round(min(seconds, 60 * own.budget_minutes)),
         "fits": seconds <= 60 * own.budget_minutes,
-        "said": [e.said[:120] for e in waiting],
+        "said": [masked(e.said)[:120] for e in waiting],
     }
 
 

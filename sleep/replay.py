@@ -1,7 +1,7 @@
 """Replay: what the user said becomes memories, in the user's own words, with date and source.
 
-Only typed words of the user count. A memory is a statement as it was made: the model is asked what is worth
-remembering, but only to tell facts from small talk. Its own wording is never kept, so that nothing is invented and
+Only the user's own words count, not quotations. A memory is a statement as it was made: the model is asked what is
+worth remembering, but only to tell facts from small talk. Its own wording is never kept, so that nothing is invented and
 nothing lost by a model that reads badly (measured: its lists dropped reasons, colours and years; see LAB.md).
 """
 
@@ -14,6 +14,7 @@ from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import Episode, Origin
+from memory.trust import own_words
 from sleep.words import content, hard, normal, sentences, stem
 
 LONGEST = 60  # words of a memory
@@ -30,9 +31,8 @@ def memories_in(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[int, list[str]]:
     """Episode id → its memories' texts, oldest episode first; [] for small talk, questions and documents."""
-    pieces = [
-        (e.id, piece) for e in episodes if e.origin is Origin.TYPED for piece in _pieces(e.said)
-    ]
+    typed = [e for e in episodes if e.origin is Origin.TYPED]
+    pieces = [(e.id, piece) for e in typed for piece in _pieces(own_words(e.said))]
     listed = [""] * len(pieces)
     if model.has_instincts and pieces:
         ids = [model.encode(prompt.extracting(piece)) for _, piece in pieces]
@@ -43,7 +43,8 @@ def memories_in(
             progress=lambda done: progress(done, len(ids)),
         )
         listed = [model.text(row) for row in rows]
-    found: dict[int, list[str]] = {e.id: [] for e in episodes}
+    confirmed = {e.id: [e.said] for e in episodes if e.origin is Origin.CONFIRMED}
+    found: dict[int, list[str]] = {e.id: [] for e in episodes} | confirmed
     for (episode, piece), lines in zip(pieces, listed, strict=True):
         known = {normal(t) for t in found[episode]}
         for text in telling(piece, lines.splitlines()):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from memory.episode import Episode, EpisodeId, ExamAnswer, Memory, MemoryId, MemoryState, Origin
+from memory.episode import Episode, EpisodeId, ExamAnswer, Memory, MemoryId, MemoryState
 from sleep.exam import Drift
 
 LEAST_QUESTIONS = 3
@@ -78,13 +78,13 @@ def leaving(
 ) -> list[EpisodeId]:
     """Episodes that may leave the buffer: every memory passed, or was superseded; or there was none to learn.
 
-    A memory that was never examined keeps its episode; documents are not learnt yet and stay too.
+    A memory that was never examined keeps its episode, and so does one in quarantine; documents stay too.
     """
     out = []
     for episode in episodes:
         mine = [m for m in memories if m.episode == episode.id]
         settled = {MemoryState.CONSOLIDATED, MemoryState.SUPERSEDED, MemoryState.FORGOTTEN}
-        if episode.origin is not Origin.TYPED:
+        if not episode.origin.believed:
             continue
         if all(
             m.state in settled or (m.id in judgements and judgements[m.id].passed) for m in mine

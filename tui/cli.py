@@ -31,7 +31,7 @@ COMMANDS = {
         "ask a file of questions under every arm and mark the answers",
     ),
     "nights": ("tui.commands.nights", "the nights so far; show, roll back or report one"),
-    "memories": ("tui.commands.memories", "list, search, forget, pin or export memories"),
+    "memories": ("tui.commands.memories", "list, search, forget, pin, confirm or export memories"),
     "status": ("tui.commands.status", "where this home stands"),
     "doctor": ("tui.commands.doctor", "check the machine, the models and the home"),
     "paths": ("tui.commands.paths", "where everything lives"),

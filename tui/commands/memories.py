@@ -6,9 +6,10 @@ import argparse
 from pathlib import Path
 
 from memory.conversation_file import dump_lines
-from memory.episode import Memory
+from memory.episode import Memory, MemoryState
 from memory.errors import UsageError
 from memory.paths import write_atomic
+from memory.quarantine import confirm, printable
 from tui.commands.shared import opened
 from tui.say import Say
 
@@ -19,13 +20,19 @@ NONE_YET = (
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "action", nargs="?", choices=["list", "search", "forget", "pin", "export"], default="list"
+        "action",
+        nargs="?",
+        choices=["list", "search", "forget", "pin", "confirm", "export"],
+        default="list",
     )
     parser.add_argument("what", nargs="*", metavar="TEXT|ID|FILE")
+    parser.add_argument(
+        "--state", choices=[s.value for s in MemoryState], help="only those (list, search)"
+    )
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
-    writes = args.action in ("forget", "pin")
+    writes = args.action in ("forget", "pin", "confirm")
     if args.action != "list" and not args.what:
         raise UsageError(f"What should `memories {args.action}` work on? Give it after the word.")
     with opened(args, say, read_only=not writes) as root:
@@ -38,6 +45,13 @@ def run(args: argparse.Namespace, say: Say) -> int:
             memory = ledger.set_memory(_known(ledger.memories(), args.what[0]).id, pinned=True)
             say.line(f"Pinned {memory.id}: {memory.text}")
             say.document(document(memory))
+            return 0
+        if args.action == "confirm":
+            every = ledger.memories()
+            told = confirm(ledger, [_known(every, word).id for word in args.what])
+            root.store.add(told)
+            say.line(f"Confirmed: {len(told)}; the next night may learn it.")
+            say.document({"confirmed": [e.said for e in told], "episodes": [e.id for e in told]})
             return 0
         if args.action == "forget":
             from memory.forgetting import forget
@@ -62,7 +76,10 @@ def run(args: argparse.Namespace, say: Say) -> int:
             if args.action == "search"
             else ledger.memories()
         )
+        if args.state:
+            found = [m for m in found if m.state == args.state]
         if args.action == "export":
+            found = [m for m in found if m.state is not MemoryState.QUARANTINED]
             path = Path(args.what[0])
             write_atomic(path.absolute(), dump_lines(document(m) for m in found).encode())
             say.line(f"{len(found)} memories written to {path}.")
@@ -71,13 +88,15 @@ def run(args: argparse.Namespace, say: Say) -> int:
         for m in found:
             where = f"night {m.night}" if m.night else m.state
             say.line(
-                f"{m.id:>5}  {where:<12} {m.at.astimezone():%Y-%m-%d}  {m.text}{'  *' * m.pinned}"
+                f"{m.id:>5}  {where:<12} {m.at.astimezone():%Y-%m-%d}  {printable(m)}{'  *' * m.pinned}"
             )
             if m.reason:
                 say.line(f"       {m.reason}")
         if not found:
             say.line(
                 NONE_YET
+                if args.action == "list" and not args.state
+                else f"No memory is {args.state}."
                 if args.action == "list"
                 else f"No memory has {' '.join(args.what)!r} in it."
             )
@@ -88,8 +107,8 @@ def run(args: argparse.Namespace, say: Say) -> int:
 def document(m: Memory) -> dict[str, object]:
     """A memory as JSON."""
     return {
-        "id": m.id, "text": m.text, "state": m.state, "night": m.night, "at": m.at.isoformat(), "episode": m.episode,
-        "pinned": m.pinned, "failures": m.failures, "superseded_by": m.superseded_by, "reason": m.reason,
+        "id": m.id, "text": printable(m), "state": m.state, "night": m.night, "at": m.at.isoformat(),
+        "episode": m.episode, "pinned": m.pinned, "failures": m.failures, "superseded_by": m.superseded_by, "reason": m.reason,
     }  # fmt: skip
 
 

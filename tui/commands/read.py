@@ -7,10 +7,12 @@ from pathlib import Path
 
 from memory.episode import Origin
 from memory.errors import InputError
+from memory.quarantine import hold_back
 from tui.commands.shared import existing, opened
 from tui.say import Say
 
 PASSAGE = 900  # characters
+MOST = 40  # passages whose statements can be confirmed; the rest is only looked up
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,10 +26,18 @@ def run(args: argparse.Namespace, say: Say) -> int:
     with opened(args, say) as root:
         told = root.home.ledger.append_all([(p, None, None, Origin.DOCUMENT) for p in passages])
         root.store.add(told)
+        held = [m for e in told[:MOST] for m in hold_back(root.home.ledger, e)]
     say.line(
         f"{args.file.name}: {len(told)} passages are in the buffer, as what the document says."
     )
-    say.document({"passages": len(told), "episodes": [e.id for e in told]})
+    if held:
+        say.line(
+            f"{len(held)} statements are in quarantine: `somnus memories list --state quarantined`; nothing of it is "
+            "learnt unless you confirm it."
+        )
+    say.document(
+        {"passages": len(told), "episodes": [e.id for e in told], "quarantined": len(held)}
+    )
     return 0
 
 
