@@ -29,7 +29,7 @@ def hold_back(ledger: Ledger, episode: Episode) -> list[Memory]:
     if episode.origin is Origin.CONFIRMED:
         return []
     whose = "your message quotes it" if episode.origin.believed else f"a {episode.origin} says it"
-    found = []
+    found: list[tuple[str, str]] = []
     for text in texts:
         why = f"{whose}, and {w}" if (w := suspicion(text)) else whose
         parts = (" ".join(s.split()) for s in SENTENCE.split(text))

@@ -46,7 +46,8 @@ PEM = re.compile(
 )
 CARD = re.compile(r"(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w-])")
 ISSUERS = re.compile(
-    r"4|5[1-5]|2(?:2[2-9]|[3-6]\d|7[01]|720)|3[47]|3(?:0[0-5]|[68]\d)|6(?:011|4[4-9]|5|2|3|7|0)|35(?:2[89]|[3-8])|50|5[6-8]|81"
+    r"4|5[1-5]|2(?:2[2-9]|[3-6]\d|7[01]|720)|3[47]|3(?:0[0-5]|[68]\d)|6(?:011|4[4-9]|5|2|3|7|0)|35(?:2[89]|[3-8])"
+    r"|50|5[6-8]|81"
 )
 IBAN = re.compile(
     r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)", re.IGNORECASE
@@ -56,58 +57,80 @@ URL = re.compile(r"\b[a-z][a-z0-9+]*://[^\s/:@]+:(?P<value>[^\s/@]+)@", re.IGNOR
 TOKEN = re.compile(
     r"\b(?:api|access|secret|auth|bearer|private|deploy|client|signing|encryption|webhook|refresh)[ _-]?"
     r"(?:key|token|secret)s?\b(?: id)?[^.!?\n]{0,40}?(?:[:=]|\bis\b|\bto\b)\s*[\"'`]?"
-    r"(?P<value>(?=[^\s\"'`]*\d)[A-Za-z0-9+/=_.-]{12,})"
+    r"(?P<value>(?=[^\s\"'`]*\d)[A-Za-z0-9+/=_.~-]{12,})"
+    r"|\b(?:account|access|api|secret|signature)key\s*[=:]\s*(?P<value4>\S{16,})"
     r"|\bbearer\s+(?P<value2>(?=\S*\d)[A-Za-z0-9+/=_.-]{16,})"
     r"|\b(?:seed|recovery|mnemonic|backup) phrase\b[^.!?\n]{0,25}?(?:[:=]|\bis\b)\s*[\"'`]?"
     r"(?P<value3>(?:[a-z]{3,8}[ ,]+){5,23}[a-z]{3,8})",
     re.IGNORECASE,
 )
 SECRET_WORD = (
-    r"(?:pass(?:word|phrase|code|wd)s?|passwort|kennwort|mot de passe|contraseña|pwd|pin(?:[ -]?(?:code|number))?"
-    r"|security (?:code|answer)|cvv2?|cvc|tan|2fa (?:code|secret)|recovery codes?|backup codes?|login(?: data| details)?"
+    r"(?:pass(?:word|phrase|code|wd)s?|passwort|kennwort|mot de passe|contraseña|pwd?|pass|pin(?:[ -]?(?:code"
+    r"|number))?"
+    r"|security (?:code|answer)|cvv2?|cvc|tan|2fa (?:code|secret)|recovery codes?|backup codes?|login(?: data"
+    r"| details)?"
     r"|credentials?|log[ -]?in(?: data)?)"
 )
 LOGIN = re.compile(
-    rf"\b(?P<word>{SECRET_WORD})\b(?P<between>[^.!?\n]{{0,70}}?)"
-    r"(?:\s*[:=]+>?\s*|\s+(?:is|are|was|to|ist|es|est)(?:\s+(?:now|still|just|set to|currently))?:?\s+|\s+-+>?\s+)"
+    rf"\b(?P<word>{SECRET_WORD})\b(?! (?:manager|hint|generator|policy|rules?|field|letter"
+    rf"|safe)\b)(?P<between>[^.!?\n]{{0,70}}?)"
+    r"(?:\s*[:=]+>?\s*|['’]s\s+|\s+(?=[\"'`“‘])|\s+(?:is|are|was|to|ist|es|est)(?:\s+(?:now|still|just|set to"
+    r"|currently))?:?\s+|\s+-+>?\s+)"
     r"[\"'`“‘]?(?P<value>[^\s\"'`“”‘’]+)",
     re.IGNORECASE,
 )
 PAIR = re.compile(
-    r"\b(?:log(?:s|ged|ging)?|sign(?:s|ed|ing)?)[ -]?in(?:to)?\b[^.!?\n]{0,60}?\b(?:with|as|using)\b[^.!?\n]{0,60}?"
+    r"\b(?:log(?:s|ged|ging)?|sign(?:s|ed|ing)?)[ -]?in(?:to)?\b[^!?\n]{0,60}?\b(?:with|as|using)\b[^!?\n]{0,60}?"
     r"\b(?:and|/|,)\s*(?:(?:the |my )?(?:password|pass|pw|pin)\s+)?[\"'`“]?(?P<value>(?=\S*\d)\S{5,})"
-    r"|\b(?:user(?:name)?|login|account)\s*[:=]\s*\S+[\s,;/]+(?:password|passwort|pass|pwd|pw)\s*[:=]\s*(?P<value2>\S+)"
-    r"|\buse\s+[\"'`“]?(?P<value3>(?=\S*\d)\S{5,}?)[\"'`”]?\s+(?:as|for)\s+(?:my|the|our)\s+[^.!?\n]{0,30}?\bpassword\b",
+    r"|\b(?:user(?:name)?|login|account)\s*[:=]\s*\S+[\s,;/]+(?:password|passwort|pass|pwd"
+    r"|pw)\s*[:=]\s*(?P<value2>\S+)"
+    r"|\buse\s+[\"'`“]?(?P<value3>(?=\S*\d)\S{5,}?)[\"'`”]?\s+(?:as|for)\s+(?:my|the"
+    r"|our)\s+[^.!?\n]{0,30}?\bpassword\b",
     re.IGNORECASE,
 )
 OWN_DOOR = re.compile(
-    r"\b(?:wi-?fi|wlan|wireless|hotspot|network|router|ssid|door|gate|lock(?:er|s|box)?|padlock|garage|cellar|basement|shed|attic"
-    r"|alarm|safe|key ?(?:box|safe|pad)|intercom|bike|bicycle|suitcase|luggage|cabin|cottage|office|house|flat|apartment"
-    r"|building|entrance|lobby|gym|mailbox|letterbox|parking|barrier|elevator|lift|room|cupboard|cabinet|drawer|tent|boat"
-    r"|caravan|phone|tablet|watch|shelter|studio|lab|club ?house|secret club|tree ?house|printer|tv|telly|thermostat|guest ?house|pool|sauna)\b",
+    r"\b(?:wi-?fi|wlan|wireless|hotspot|network|router|ssid|door|gate|lock(?:er|s|box)?|padlock|garage|cellar"
+    r"|basement|shed|attic"
+    r"|alarm|safe|key ?(?:box|safe|pad)|intercom|bike|bicycle|suitcase|luggage|cabin|cottage|office|house|flat"
+    r"|apartment"
+    r"|building|entrance|lobby|gym|mailbox|letterbox|parking|barrier|elevator|lift|room|cupboard|cabinet|drawer"
+    r"|tent|boat"
+    r"|caravan|phone|tablet|watch|shelter|studio|lab|club ?house|secret club|tree ?house|printer|tv|telly"
+    r"|thermostat|guest ?house|pool|sauna)\b",
     re.IGNORECASE,
 )
 ACCOUNT = re.compile(
     r"\b(?:account|e-?mail|gmail|outlook|hotmail|yahoo|icloud|apple id|google|microsoft|facebook|instagram|twitter"
-    r"|tiktok|snapchat|linkedin|reddit|discord|slack|whatsapp|telegram|netflix|spotify|disney|hulu|prime|amazon|ebay|etsy|paypal"
-    r"|venmo|revolut|wise|bank(?:ing)?|credit|debit|card|visa|mastercard|brokerage|coinbase|binance|crypto|bitcoin|github|gitlab|bitbucket"
-    r"|jira|aws|azure|gcp|server|ssh|root|admin|database|postgres|mysql|mongodb|redis|vpn|login|username|user name|website|portal|crm"
-    r"|intranet|dropbox|onedrive|steam|playstation|xbox|nintendo|epic|roblox|minecraft|zoom|teams|salesforce|shopify|wordpress|hosting"
-    r"|domain|insurance|tax|elster|health portal|patient|pension|1password|bitwarden|lastpass|keepass|password manager|wallet|hr system"
+    r"|tiktok|snapchat|linkedin|reddit|discord|slack|whatsapp|telegram|netflix|spotify|disney|hulu|prime|amazon"
+    r"|ebay|etsy|paypal"
+    r"|venmo|revolut|wise|bank(?:ing)?|credit|debit|card|visa|mastercard|brokerage|coinbase|binance|crypto"
+    r"|bitcoin|github|gitlab|bitbucket"
+    r"|jira|aws|azure|gcp|server|ssh|root|admin|database|postgres|mysql|mongodb|redis|vpn|login|username"
+    r"|user name|website|portal|crm"
+    r"|intranet|dropbox|onedrive|steam|playstation|xbox|nintendo|epic|roblox|minecraft|zoom|teams|salesforce"
+    r"|shopify|wordpress|hosting"
+    r"|domain|insurance|tax|elster|health portal|patient|pension|1password|bitwarden|lastpass|keepass"
+    r"|password manager|wallet|hr system"
     r"|airbnb|booking|uber|airline|frequent flyer|laptop|computer|windows|sim|library)\b",
     re.IGNORECASE,
 )
-LENGTHS = {
-    "DE": 22, "AT": 20, "CH": 21, "FR": 27, "ES": 24, "IT": 27, "NL": 18, "BE": 16, "LU": 20, "GB": 22, "IE": 22, "PT": 25,
-    "PL": 28, "SE": 24, "NO": 15, "DK": 18, "FI": 18, "CZ": 24, "SK": 24, "HU": 28, "RO": 24, "BG": 22, "HR": 21, "SI": 19,
-    "EE": 20, "LV": 21, "LT": 20, "GR": 27, "CY": 28, "MT": 31, "LI": 21, "MC": 27, "SM": 27, "AD": 24, "TR": 26, "SA": 24,
+LENGTHS = {  # of an IBAN, by country
+    "DE": 22, "AT": 20, "CH": 21, "FR": 27, "ES": 24, "IT": 27, "NL": 18, "BE": 16, "LU": 20, "GB": 22,
+    "IE": 22, "PT": 25, "PL": 28, "SE": 24, "NO": 15, "DK": 18, "FI": 18, "CZ": 24, "SK": 24, "HU": 28,
+    "RO": 24, "BG": 22, "HR": 21, "SI": 19, "EE": 20, "LV": 21, "LT": 20, "GR": 27, "CY": 28, "MT": 31,
+    "LI": 21, "MC": 27, "SM": 27, "AD": 24, "TR": 26, "SA": 24,
 }  # fmt: skip
-NO_VALUE = frozenset(
-    "a an the my our your his her their not now no in on at of from for with very too so still only wrong right good bad weak strong"
-    " long short easy hard secret safe forgotten lost changed expired old new invalid incorrect correct different same something"
-    " stored saved written kept hidden known required needed reset managed because that what which it this easy-to-guess be been"
-    " under inside behind always never up gone stolen leaked broken simple impossible difficult enough important sent shared due"
-    " about case someone everything nothing there here where when how all both working annoying stuck six eight ten twelve".split()
+NO_VALUE = frozenset(  # what stands behind "my password is" and is none
+    re.findall(
+        r"\S+",
+        "a an the my our your his her their not now no in on at of from for with very too so still only wrong"
+        " right good bad weak strong long short easy hard secret safe forgotten lost changed expired old new"
+        " invalid incorrect correct different same something stored saved written kept hidden known required"
+        " needed reset managed because that what which it this easy-to-guess be been under inside behind always"
+        " never up gone stolen leaked broken simple impossible difficult enough important sent shared due about"
+        " case someone everything nothing there here where when how all both working annoying stuck six eight ten"
+        " twelve my password is",
+    )
 )
 MASK = "[masked]"
 
@@ -159,6 +182,8 @@ def _is_login(text: str, m: re.Match[str]) -> bool:
     if word.startswith(("pin", "tan", "cvv", "cvc", "security code")) and not re.search(
         r"\d", value
     ):
+        return False
+    if word == "pass" and not re.search(r"[a-z].*[\d\W_]|[\d\W_].*[a-z]", value, re.IGNORECASE):
         return False
     if word.startswith(("log", "cred")) and not re.search(r"[\d:/@]", value):
         return False

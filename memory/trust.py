@@ -10,9 +10,12 @@ import re
 import unicodedata
 
 SOURCE = (
-    r"(?:article|document|doc|page|web ?site|web ?page|site|e-?mail|mail|letter|message|text|tool|output|result|response|log"
-    r"|transcript|post|tweet|comment|review|readme|file|pdf|paper|report|leaflet|flyer|brochure|newsletter|blog|forum|thread"
-    r"|chat|snippet|paragraph|passage|excerpt|quote|screenshot|clipboard|attachment|wiki(?:pedia)?|manual|listing|ad|invoice)"
+    r"(?:article|document|doc|page|web ?site|web ?page|site|e-?mail|mail|letter|message|text|tool|output|result"
+    r"|response|log"
+    r"|transcript|post|tweet|comment|review|readme|file|pdf|paper|report|leaflet|flyer|brochure|newsletter|blog"
+    r"|forum|thread"
+    r"|chat|snippet|paragraph|passage|excerpt|quote|screenshot|clipboard|attachment|wiki(?:pedia)?|manual|listing"
+    r"|ad|invoice)"
 )
 SAYS = r"(?:says?|said|reads?|states?|stated|wrote|writes?|goes|contains?|claims?|tells?|returned|shows?|answers?)"
 INVISIBLE = re.compile(
@@ -22,19 +25,23 @@ BLOB = re.compile(
     r"(?=[A-Za-z0-9+/_-]*[A-Z])(?=[A-Za-z0-9+/_-]*[a-z])(?=[A-Za-z0-9+/_-]*\d)[A-Za-z0-9+/_-]{40,}={0,2}"
 )
 ROLE = re.compile(
-    r"<\|[^|>\n]{1,30}\|>|\[/?(?:INST|SYS|SYSTEM)\]|<</?SYS>>|</?(?:system|assistant|user|human|instructions?)\b[^>\n]*>"
-    r"|^[ \t]*(?:#{1,4}[ \t]*|\*\*|\[)?(?:system|assistant|human|user|developer|tool|ai|instructions?|new instructions?)"
+    r"<\|[^|>\n]{1,30}\|>|\[/?(?:INST|SYS|SYSTEM)\]|<</?SYS>>|</?(?:system|assistant|user|human"
+    r"|instructions?)\b[^>\n]*>"
+    r"|^[ \t]*(?:#{1,4}[ \t]*|\*\*|\[)?(?:system|assistant|human|user|developer|tool|ai|instructions?"
+    r"|new instructions?)"
     r"(?:\*\*|\])?[ \t]*(?:prompt|message|note|override|response|input)?[ \t]*:",
     re.IGNORECASE | re.MULTILINE,
 )
 HEADING = re.compile(
-    rf"-{{2,}}\s*(?:forwarded|original|begin|weitergeleitete|ursprüngliche)\b.*|on .{{4,80}} wrote:|am .{{4,80}} schrieb .*:"
+    rf"-{{2,}}\s*(?:forwarded|original|begin|weitergeleitete|ursprüngliche)\b.*|on .{{4,80}} wrote:"
+    rf"|am .{{4,80}} schrieb .*:"
     rf"|(?:from|subject|von|betreff|sent|gesendet):.+"
     rf"|.{{0,80}}\b{SOURCE}s?\b.{{0,60}}:|(?:here(?:'s| is| are)|this is what|pasted|quote|fwd|fw)\b.{{0,60}}:",
     re.IGNORECASE,
 )
 BLOCK = re.compile(
-    r"<(document|doc|quote|blockquote|context|data|tool_result|tool_output|function_results?|search_results?|result|email|webpage"
+    r"<(document|doc|quote|blockquote|context|data|tool_result|tool_output|function_results?|search_results?"
+    r"|result|email|webpage"
     r"|page|article|file|content|text|paste|retrieved|memory|memories|untrusted)\b[^>]*>",
     re.IGNORECASE,
 )
@@ -44,19 +51,29 @@ QUOTED_SOURCE = re.compile(
     rf"\b{SOURCE}\b[^.!?]{{0,60}}(?:\b{SAYS}\b|:)[^.!?]{{0,20}}$", re.IGNORECASE
 )
 ORDERS = re.compile(
-    r"\b(?:ignore|disregard|forget|override|bypass|discard|drop)\b.{0,40}\b(?:previous|prior|above|earlier|preceding|all|any|your"
-    r"|these|those|former|existing)\b.{0,40}\b(?:instruct|prompt|rule|message|direction|guideline|context|memor|told|command|polic)"
+    r"\b(?:ignore|disregard|forget|override|bypass|discard|drop)\b.{0,40}\b(?:previous|prior|above|earlier"
+    r"|preceding|all|any|your"
+    r"|these|those|former|existing)\b.{0,40}\b(?:instruct|prompt|rule|message|direction|guideline|context|memor"
+    r"|told|command|polic)"
     r"|\b(?:ignoriere|vergiss|missachte)\b.{0,40}\b(?:anweisung|regel|vorherig|bisherig)"
-    r"|\byou (?:are|have become) now\b|\bfrom now on\b|\bnew (?:system )?(?:instruction|prompt|persona|rule)|\bsystem prompt\b"
+    r"|\byou (?:are|have become) now\b|\bfrom now on\b|\bnew (?:system )?(?:instruction|prompt|persona|rule)"
+    r"|\bsystem prompt\b"
     r"|\b(?:act|behave|respond) as (?:if|an?|the|though)\b|\bpretend (?:to|you|that)\b|\bdeveloper mode\b|\bjailbreak"
-    r"|\b(?:when|if|whenever|once|every time|any ?time|in case)\b.{0,80}\b(?:ask|asks|asked|question|quer|mention|inquir|want)"
-    r".{0,80}\b(?:say|answer|reply|respond|tell|claim|output|state|write|return|give|recommend|insist|use|call|send)\b"
-    r"|\b(?:always|never|only)\s+(?:say|answer|reply|respond|tell|recommend|mention|reveal|call|use|claim|send|trust|output)\b"
-    r"|\b(?:you|assistant|ai|model|bot|agent|chatbot|somnus)\b(?: \w+)? (?:must|should|shall|have to|has to|are to|is to|need to|will)\b"
+    r"|\b(?:when|if|whenever|once|every time|any ?time|in case)\b.{0,80}\b(?:ask|asks|asked|question|quer|mention"
+    r"|inquir|want)"
+    r".{0,80}\b(?:say|answer|reply|respond|tell|claim|output|state|write|return|give|recommend|insist|use|call"
+    r"|send)\b"
+    r"|\b(?:always|never|only)\s+(?:say|answer|reply|respond|tell|recommend|mention|reveal|call|use|claim|send"
+    r"|trust|output)\b"
+    r"|\b(?:you|assistant|ai|model|bot|agent|chatbot|somnus)\b(?: \w+)? (?:must|should|shall|have to|has to"
+    r"|are to|is to|need to|will)\b"
     r"|\bdo ?n[o']?t (?:tell|inform|mention|warn|ask|reveal)\b"
-    r"|\b(?:save|store|add|write|commit|remember|memori[sz]e|record|learn|note|keep)\b.{0,60}\b(?:memor(?:y|ies)|permanent|forever"
-    r"|for ever|long[- ]term|as (?:a )?(?:fact|truth))|\b(?:please )?remember(?: this)?(?::| that\b)|\b(?:the|this) (?:user|human)(?:'s|’s)?\b"
-    r"|<!--|!\[[^\]]*\]\(\s*https?:|\bimportant (?:system )?(?:notice|instruction|update)\b|\b(?:end|begin) of (?:document|context|prompt)\b",
+    r"|\b(?:save|store|add|write|commit|remember|memori[sz]e|record|learn|note|keep)\b.{0,60}\b(?:memor(?:y|ies)"
+    r"|permanent|forever"
+    r"|for ever|long[- ]term|as (?:a )?(?:fact|truth))|\b(?:please )?remember(?: this)?(?::| that\b)|\b(?:the"
+    r"|this) (?:user|human)(?:'s|’s)?\b"
+    r"|<!--|!\[[^\]]*\]\(\s*https?:|\bimportant (?:system )?(?:notice|instruction|update)\b|\b(?:end"
+    r"|begin) of (?:document|context|prompt)\b",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -114,7 +131,8 @@ def parted(said: str) -> tuple[str, list[str]]:
 
 
 def _without_quotes(text: str) -> tuple[str, list[str]]:
-    """Quotation marks inside the user's own lines: names and sayings are theirs, orders and whole passages are not."""
+    """Quotation marks inside the user's own lines: names and sayings are theirs, orders and whole passages are"
+    " not."""
     quoted: list[str] = []
 
     def look(m: re.Match[str]) -> str:
