@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
 from textual import events, work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.message import Message
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from tui.bridge import Bridge
+from tui.harmless import Harmless
+from tui.hearing import SCREENS, Hearing
 from tui.root import Root
-from tui.screens import messages as m
 from tui.screens.base import SomnusScreen
 from tui.screens.chat import ChatScreen
 from tui.screens.help import HelpScreen, keys_of
 from tui.screens.journal import Journal, LogScreen
 from tui.screens.keys import bindings, complaint
-from tui.screens.memory import MemoryScreen
-from tui.screens.recall import RecallScreen
 from tui.screens.sessions import SessionsScreen
 from tui.screens.settings import SettingsScreen
 from tui.screens.slash import SLASHES, run_slash
 from tui.screens.sleep import SleepScreen
 from tui.screens.themes import THEMES, theme_name
 from tui.vigil import Vigil
-from tui.widgets.hypnogram import brief
-
-SCREENS: dict[str, type[SomnusScreen]] = {
-    s.NAME: s for s in (ChatScreen, MemoryScreen, SleepScreen, RecallScreen)
-}
 
 
-class SomnusApp(App[None]):
+class SomnusApp(Hearing):
     """Chat, memory, sleep, recall."""
 
     CSS_PATH = "app.tcss"
@@ -65,12 +59,9 @@ class SomnusApp(App[None]):
         self.journal = Journal(root.path / "somnus.log")
         self.session = ""
         self.new_session()
-        self.ready = False
         self.clock: Callable[[], datetime] = lambda: datetime.now().astimezone()
         self.vigil = Vigil(self)
         self.tried: datetime | None = None  # the scheduled time that a night was last begun for
-        self.news: Message | None = None  # the latest for the status lines
-        self.night_now = ""  # what the night does, in a few words; nothing when nobody sleeps
 
     def on_mount(self) -> None:
         for theme in THEMES:
@@ -84,6 +75,9 @@ class SomnusApp(App[None]):
     def new_session(self) -> None:
         """What is said from now on belongs to a session of its own."""
         self.session = f"app-{datetime.now():%Y%m%d-%H%M%S-%f}"
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), Harmless()]
 
     def take_settings(self) -> None:
         """Theme, animation and keys as the settings say."""
@@ -122,7 +116,7 @@ class SomnusApp(App[None]):
         self.switch_screen(name)
 
     def action_stop(self) -> None:
-        if not self.get_screen("chat", ChatScreen).leave_editing():
+        if not self.screen_of(ChatScreen).leave_editing():
             self.bridge.stop()
 
     def action_sleep_now(self) -> None:
@@ -145,10 +139,10 @@ class SomnusApp(App[None]):
 
     def action_sessions(self) -> None:
         async def resume(name: str | None) -> None:
-            if name is not None and self.get_screen("chat", ChatScreen).free():
+            if name is not None and self.screen_of(ChatScreen).free():
                 self.session = name
             self.action_show("chat")
-            await self.get_screen("chat", ChatScreen).show_session()
+            await self.screen_of(ChatScreen).show_session()
 
         if isinstance(self.screen, SomnusScreen):
             self.push_screen(SessionsScreen(), resume)
@@ -161,7 +155,7 @@ class SomnusApp(App[None]):
             if b.id and b.description and b.action not in ("quit", "send", "newline"):
                 text = f"{self.get_key_display(b)} ({b.id})"
                 yield SystemCommand(b.description, text, self._doing(b.action, active.node))
-        chat = self.get_screen("chat", ChatScreen)
+        chat = self.screen_of(ChatScreen)
         for s in SLASHES:
             if not s.needs_more:
                 yield SystemCommand(
@@ -194,91 +188,7 @@ class SomnusApp(App[None]):
             self.vigil.touched()
         await super().on_event(event)
 
-    def on_loaded(self, message: m.Loaded) -> None:
-        self.ready = True
-        self.vigil.begin()
-        self._hand_on(message)
-
-    async def on_woke(self, message: m.Woke) -> None:
-        self.vigil.woke(message.by_itself, message.error)
-        self._show_night("")
-        self.get_screen("sleep", SleepScreen).rolled_back()
-        if message.error is not None:
-            await self.on_failed(m.Failed(str(message.error)))
-
     def on_unmount(self) -> None:
         self.vigil.end()
         self.bridge.stop()
         self.bridge.bed.wake()
-
-    # --------------------------------------------------- messages of the bridge
-
-    def on_loading(self, message: m.Loading) -> None:
-        self._hand_on(message)
-
-    def on_idle(self, message: m.Idle) -> None:
-        del message
-        if self.ready and not isinstance(
-            self.news, m.Failed
-        ):  # a failure stays to be read until the next work
-            self._hand_on(m.Loaded(self.root.model.name, self.bridge.adapter))
-        self.vigil.look()
-
-    async def on_failed(self, message: m.Failed) -> None:
-        await self.get_screen("chat", ChatScreen).end_reply()
-        self.notify(message.text, severity="error", timeout=12, markup=False)
-        self._hand_on(message)
-
-    async def on_talked(self, message: m.Talked) -> None:
-        await self.get_screen("chat", ChatScreen).talked(message.event)
-
-    def on_measuring(self) -> None:
-        self.get_screen("chat", ChatScreen).measuring()
-
-    def on_measured(self, message: m.Measured) -> None:
-        self.get_screen("chat", ChatScreen).measured(message)
-
-    def on_found(self, message: m.Found) -> None:
-        self.get_screen("chat", ChatScreen).show_found(message)
-
-    def on_remembered(self, message: m.Remembered) -> None:
-        self.get_screen("chat", ChatScreen).note(f"Kept in the buffer: “{message.said}”")
-
-    def on_planned(self, message: m.Planned) -> None:
-        self.get_screen("sleep", SleepScreen).planned(message)
-
-    def on_slept(self, message: m.Slept) -> None:
-        self.get_screen("sleep", SleepScreen).slept(message.event)
-        if (text := brief(message.event)) is not None:
-            self._show_night(text)
-
-    def _show_night(self, text: str) -> None:
-        self.night_now = text
-        for name in SCREENS:
-            self.get_screen(name, SomnusScreen).tell_night(text)
-
-    def on_rolled_back(self, message: m.RolledBack) -> None:
-        nights = ", ".join(map(str, message.nights))
-        self.notify(f"Undone: night {nights}. The buffer holds {message.waiting} episodes again.")
-        self.get_screen("sleep", SleepScreen).rolled_back()
-
-    def on_answers(self, message: m.Answers) -> None:
-        self.get_screen("recall", RecallScreen).answers(message.report)
-
-    def on_forgot(self, message: m.Forgot) -> None:
-        self.get_screen("memory", MemoryScreen).refill()
-        text = f"Forgotten: {message.count}."
-        if message.nights:
-            text += (
-                f" The weights still know it from night {message.nights[0]}: "
-                f"`somnus nights rollback {message.nights[0]}` undoes that."
-            )
-        self.notify(text, timeout=8)
-
-    def _hand_on(self, message: Message) -> None:
-        """The status line hears it; a screen that is shown later hears the latest."""
-        self.news = message
-        self.journal.take(message)
-        for name in SCREENS:
-            if self.is_screen_installed(name):  # not any more when the app ends
-                self.get_screen(name, SomnusScreen).status(message)

@@ -97,7 +97,7 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
             return
         report = message.report
         self._show_plan(message.refusal if report is None else plan_text(report))
-        if report is not None and not self.has_class("-past") and not self.asleep:
+        if report is not None and not self.has_class("-past") and not self._events:
             log = self.query_one("#dreams", RichLog)
             log.clear()
             log.write("What waits for the first night:")

@@ -1,0 +1,160 @@
+"""What the app does with the bridge's messages: each goes to the screen that it is for, while there are screens.
+
+Worker threads post until the very end of the app; what comes after its screens are gone is let go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from textual.app import App
+from textual.message import Message
+
+from tui.screens import messages as m
+from tui.screens.base import SomnusScreen
+from tui.screens.chat import ChatScreen
+from tui.screens.memory import MemoryScreen
+from tui.screens.recall import RecallScreen
+from tui.screens.sleep import SleepScreen
+from tui.widgets.hypnogram import brief
+
+if TYPE_CHECKING:
+    from tui.bridge import Bridge
+    from tui.root import Root
+    from tui.screens.journal import Journal
+    from tui.vigil import Vigil
+
+SCREENS: dict[str, type[SomnusScreen]] = {
+    s.NAME: s for s in (ChatScreen, MemoryScreen, SleepScreen, RecallScreen)
+}
+Screen = TypeVar("Screen", bound=SomnusScreen)
+Handler = Callable[[Any, Any], Any]
+
+
+def while_open(handler: Handler) -> Handler:
+    """A handler that does nothing once the screens are gone."""
+
+    @wraps(handler)
+    def handle(self: Any, message: Any) -> Any:
+        return handler(self, message) if self.is_screen_installed(ChatScreen.NAME) else None
+
+    return handle
+
+
+class Hearing(App[None]):
+    """The part of the app that hears."""
+
+    root: Root
+    bridge: Bridge
+    journal: Journal
+    vigil: Vigil
+    ready = False
+    news: Message | None = None  # the latest for the status lines
+    night_now = ""  # what the night does, in a few words; nothing when nobody sleeps
+
+    def screen_of(self, kind: type[Screen]) -> Screen:
+        """The app's one screen of a kind."""
+        return self.get_screen(kind.NAME, kind)
+
+    def _hand_on(self, message: Message) -> None:
+        """The status line hears it; a screen that is shown later hears the latest."""
+        self.news = message
+        self.journal.take(message)
+        for kind in SCREENS.values():
+            self.screen_of(kind).status(message)
+
+    def _tell_night(self, text: str) -> None:
+        self.night_now = text
+        for kind in SCREENS.values():
+            self.screen_of(kind).tell_night(text)
+
+    @while_open
+    def on_loading(self, message: m.Loading) -> None:
+        self._hand_on(message)
+
+    @while_open
+    def on_loaded(self, message: m.Loaded) -> None:
+        self.ready = True
+        self.vigil.begin()
+        self._hand_on(message)
+
+    @while_open
+    def on_idle(self, message: m.Idle) -> None:
+        del message
+        if self.ready and not isinstance(self.news, m.Failed):  # it stays to be read
+            self._hand_on(m.Loaded(self.root.model.name, self.bridge.adapter))
+        self.vigil.look()
+
+    @while_open
+    async def on_failed(self, message: m.Failed) -> None:
+        await self.screen_of(ChatScreen).end_reply()
+        self.notify(message.text, severity="error", timeout=12, markup=False)
+        self._hand_on(message)
+
+    # ------------------------------------------------------------------- talk
+
+    @while_open
+    async def on_talked(self, message: m.Talked) -> None:
+        await self.screen_of(ChatScreen).talked(message.event)
+
+    @while_open
+    def on_measuring(self, message: m.Measuring) -> None:
+        del message
+        self.screen_of(ChatScreen).measuring()
+
+    @while_open
+    def on_measured(self, message: m.Measured) -> None:
+        self.screen_of(ChatScreen).measured(message)
+
+    @while_open
+    def on_found(self, message: m.Found) -> None:
+        self.screen_of(ChatScreen).show_found(message)
+
+    @while_open
+    def on_remembered(self, message: m.Remembered) -> None:
+        self.screen_of(ChatScreen).note(f"Kept in the buffer: “{message.said}”")
+
+    # ----------------------------------------------------------------- memory
+
+    @while_open
+    def on_forgot(self, message: m.Forgot) -> None:
+        self.screen_of(MemoryScreen).refill()
+        text = f"Forgotten: {message.count}."
+        if message.nights:
+            text += (
+                f" The weights still know it from night {message.nights[0]}: rolling that back, on the sleep screen, "
+                "undoes it."
+            )
+        self.notify(text, timeout=8)
+
+    @while_open
+    def on_answers(self, message: m.Answers) -> None:
+        self.screen_of(RecallScreen).answers(message.report)
+
+    # ------------------------------------------------------------------ sleep
+
+    @while_open
+    def on_planned(self, message: m.Planned) -> None:
+        self.screen_of(SleepScreen).planned(message)
+
+    @while_open
+    def on_slept(self, message: m.Slept) -> None:
+        self.screen_of(SleepScreen).slept(message.event)
+        if (text := brief(message.event)) is not None:
+            self._tell_night(text)
+
+    @while_open
+    async def on_woke(self, message: m.Woke) -> None:
+        self.vigil.woke(message.by_itself, message.error)
+        self._tell_night("")
+        self.screen_of(SleepScreen).rolled_back()
+        if message.error is not None:
+            await self.on_failed(m.Failed(str(message.error)))
+
+    @while_open
+    def on_rolled_back(self, message: m.RolledBack) -> None:
+        nights = ", ".join(map(str, message.nights))
+        self.notify(f"Undone: night {nights}. The buffer holds {message.waiting} episodes again.")
+        self.screen_of(SleepScreen).rolled_back()
