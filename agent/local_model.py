@@ -17,6 +17,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, TextIteratorStreamer
 
 from agent import engine
+from agent.adapter import put_on
 from agent.decoding import bare, bare_inside, merged, pick_device, pick_dtype, until_stop
 from agent.encoding import Encoder
 from agent.model import Sampling
@@ -57,7 +58,10 @@ class LocalModel(Encoder):
         try:
             tokenizer = AutoTokenizer.from_pretrained(path)
             network = AutoModelForCausalLM.from_pretrained(
-                path, dtype=pick_dtype(dtype, where), attn_implementation="sdpa"
+                path,
+                dtype=pick_dtype(dtype, where),
+                attn_implementation="sdpa",
+                use_safetensors=True,
             )
         except (OSError, ValueError, KeyError) as error:
             raise WeightsError(
@@ -75,14 +79,10 @@ class LocalModel(Encoder):
 
     def wear(self, adapter: Path | None) -> None:
         """Put on the adapter in this folder instead of the present one; None takes it off."""
-        from peft import PeftModel
-
         with self.lock:
             self.network = bare(self.network)
             if adapter is not None:
-                self.network = PeftModel.from_pretrained(
-                    self.network, adapter, low_cpu_mem_usage=False
-                )
+                self.network = put_on(self.network, adapter, low_cpu_mem_usage=False)
                 self.network.eval().requires_grad_(False)
 
     @contextmanager

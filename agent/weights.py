@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from agent.adapter import put_on
 from agent.cache import cached, stamp_of, verify
 from agent.wheels import EMBEDDER, LANGUAGE, Progress, fetch, sha256_of
 from memory.errors import WeightsError
@@ -253,13 +254,10 @@ def _hash_of_base(base: Path) -> str:
 
 def _merge(base: Path, instincts: Path, to: Path, progress: Progress) -> None:
     import torch
-    from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     progress("putting the instincts on (once)", None)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    merged = PeftModel.from_pretrained(
-        model, str(instincts), autocast_adapter_dtype=True
-    ).merge_and_unload()
+    merged = put_on(model, instincts, autocast_adapter_dtype=True).merge_and_unload()
     merged.save_pretrained(to, max_shard_size="100GB")
     AutoTokenizer.from_pretrained(base).save_pretrained(to)

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from agent.adapter import put_on
 from agent.decoding import bare
 from agent.local_model import LocalModel
 
@@ -24,14 +25,14 @@ def expand(
     The adapter of earlier nights in `past` is merged into the weights in memory, so that the network with the new rank
     off is the smaller self: the teacher, and the control of the exam. Nothing on disk changes.
     """
-    from peft import LoraConfig, PeftModel, get_peft_model
+    from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(seed)
     config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(targets), lora_dropout=0.0)
     with model.lock:
         network = bare(model.network)
         if past is not None:
-            network = PeftModel.from_pretrained(network, past).merge_and_unload()
+            network = put_on(network, past).merge_and_unload()
         network.requires_grad_(False)
         model.network = get_peft_model(network, config).eval()
         return [p for p in model.network.parameters() if p.requires_grad]

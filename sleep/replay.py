@@ -43,7 +43,7 @@ def memories_in(
             progress=lambda done: progress(done, len(ids)),
         )
         listed = [model.text(row) for row in rows]
-    confirmed = {e.id: [e.said] for e in episodes if e.origin is Origin.CONFIRMED}
+    confirmed = {int(e.id): [e.said] for e in episodes if e.origin is Origin.CONFIRMED}
     found: dict[int, list[str]] = {**{e.id: [] for e in episodes}, **confirmed}
     for (episode, piece), lines in zip(pieces, listed, strict=True):
         known = {normal(t) for t in found[episode]}
