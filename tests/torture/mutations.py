@@ -2,7 +2,7 @@
 
     python tests/torture/mutations.py [WORD …]     only the mutations with a word in their name
 
-Prints a table: the safeguard, and the trial that misses it. Ends with 1 when a mutation survives.
+Prints a table: the safeguard, and the trial that catches its absence. Ends with 1 when a mutation survives.
 """
 
 from __future__ import annotations
@@ -163,10 +163,10 @@ def main() -> int:
         for mutation in chosen:
             lived = survives(mutation, tree)
             alive += lived
-            verdict = "SURVIVES" if lived else "is missed by"
-            sys.stdout.write(f"{mutation.name:<62} {verdict:<12} {mutation.trial}\n")
+            verdict = "SURVIVES" if lived else "caught by"
+            sys.stdout.write(f"{mutation.name:<62} {verdict:<9} {mutation.trial}\n")
             sys.stdout.flush()
-    sys.stdout.write(f"{len(chosen)} safeguards taken out, {alive} not missed.\n")
+    sys.stdout.write(f"{len(chosen)} safeguards taken out, {alive} of them unnoticed.\n")
     return min(alive, 1)
 
 

@@ -118,10 +118,13 @@ def test_a_trained_adapter_is_synced_before_the_ledger_says_so(
 def test_a_backup_is_on_disk_before_it_is_called_one(
     disk: Disk, home_path: Path, tmp_path: Path
 ) -> None:
+    away = tmp_path / "away"
+    away.mkdir()
     with Home.open(home_path) as home:
         home.ledger.append("hello")
-        backup(home, tmp_path / "b.zip")
-    restore(tmp_path / "b.zip", tmp_path / "again")
+        backup(home, away / "b.zip")
+    assert disk.unnamed == set()
+    restore(away / "b.zip", tmp_path / "again")
 
 
 def test_what_is_acknowledged_is_in_the_ledger_for_good(home_path: Path) -> None:
