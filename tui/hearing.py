@@ -130,6 +130,11 @@ class Hearing(App[None]):
         self.notify(text, timeout=8)
 
     @while_open
+    def on_confirmed(self, message: m.Confirmed) -> None:
+        self.screen_of(MemoryScreen).refill()
+        self.notify(f"Confirmed: {len(message.said)}; the next night may learn it.")
+
+    @while_open
     def on_answers(self, message: m.Answers) -> None:
         self.screen_of(RecallScreen).answers(message.report)
 

@@ -15,10 +15,11 @@ from test_screens import shown
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from memory.episode import MemoryId, MemoryState
+from memory.episode import MemoryId, MemoryState, Origin
 from tui.app import SomnusApp
 from tui.root import Options, Root
 from tui.screens.confirm import Confirm
+from tui.screens.inventory import WHERE
 from tui.widgets.grid import Grid
 
 
@@ -108,6 +109,28 @@ async def test_forgetting_what_a_night_learnt_says_so_before(
     assert "learnt it in night 1" in seen(pilot.app, "Confirm Static").replace("\n", " ")  # type: ignore[arg-type]
     await pilot.press("escape")
     assert root.home.ledger.memory(MemoryId(1)).state is MemoryState.CONSOLIDATED
+
+
+async def test_what_was_held_back_is_confirmed_after_a_question_that_says_why(
+    pilot: Pilot[None], root: Root
+) -> None:
+    ledger = root.home.ledger
+    episode = ledger.append("Zoë is a pilot, it says.", origin=Origin.DOCUMENT)
+    (held,) = ledger.add_memories([(episode.id, "Zoë is a pilot.", episode.at)])
+    ledger.set_memory(held.id, state=MemoryState.QUARANTINED, reason="a document says it")
+    screen: Any = pilot.app.screen
+    screen.refill()
+    await pilot.press("end", "c")  # the bar is on something else
+    assert pilot.app.screen is screen
+    while screen._state != WHERE[MemoryState.QUARANTINED]:
+        await pilot.press("f")
+    await pilot.press("home", "c")
+    await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+    assert "a document says it" in seen(pilot.app, "Confirm Static")  # type: ignore[arg-type]
+    await pilot.click("#yes")
+    await until(pilot, lambda: ledger.memory(held.id).state is MemoryState.BUFFER)
+    await until(pilot, lambda: "1 ⊘ quarantine" not in seen(pilot.app, "#counts"))  # type: ignore[arg-type]
+    assert ledger.memory(held.id).text == "The document says: Zoë is a pilot."
 
 
 async def test_x_exports_every_memory(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from memory.episode import Episode, ExamAnswer, Memory, MemoryId, MemoryState
+from memory.quarantine import printable
 from tui.widgets.hypnogram import LEVELS
 
 WHERE = {
@@ -53,7 +54,7 @@ def items(
     for m in memories:
         marks = exams.get(m.id, {})
         night = f" {m.night}" if m.state is MemoryState.CONSOLIDATED else ""
-        text = m.text + "  (pinned)" * m.pinned
+        text = printable(m) + "  (pinned)" * m.pinned
         out.append(
             Item(
                 key=str(m.id), where=WHERE[m.state] + night, state=WHERE[m.state], at=m.at,

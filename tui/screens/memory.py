@@ -13,11 +13,12 @@ from textual.timer import Timer
 from textual.widgets import Footer, Input, Static
 
 from memory.episode import Episode, EpisodeId, Memory, MemoryId, MemoryState
+from memory.quarantine import printable
 from tui.screens import inventory
 from tui.screens.base import SomnusScreen
 from tui.screens.confirm import Confirm
 from tui.screens.inventory import ORDERS, UNREAD, WHERE, Item, Marks
-from tui.screens.telling import consequences, context_text
+from tui.screens.telling import consequences, context_text, doubt
 from tui.widgets.grid import Grid
 from tui.widgets.places import Places
 from tui.widgets.status_line import StatusLine
@@ -33,13 +34,14 @@ class MemoryScreen(SomnusScreen):
     AUTO_FOCUS = "#memories"
     HELP = """Everything you told me and where it lives: … unread and ▤ buffer can be looked up;
 ◆ weights I know by heart since that night; ▥ kept back failed its exam and stays in the buffer;
-↶ history was said anew; ⊘ quarantine is not your own word and is never learnt.
+↶ history was said anew; ⊘ quarantine is not your own word, or a secret, and is learnt only if you confirm it.
 Strength is a block for each night's exam, and the latest."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", id="memory.filter"),
         Binding("f", "next_state", "Where", id="memory.where"),
         Binding("o", "next_order", "Order", id="memory.order"),
         Binding("p", "pin", "Pin", id="memory.pin"),
+        Binding("c", "confirm", "Confirm", id="memory.confirm"),
         Binding("delete,d", "forget", "Forget", id="memory.forget", key_display="d"),
         Binding("x", "export", "Export", id="memory.export"),
         Binding("escape", "leave_filter", "Show all", id="memory.all", show=False),
@@ -109,6 +111,7 @@ Strength is a block for each night's exam, and the latest."""
         elif chosen is not None:
             text = "No night has read this yet.\n" + context_text(ledger, chosen.id)
         self.query_one("#detail", Static).update(Content(text))
+        self.refresh_bindings()
 
     @on(Input.Submitted, "#filter")
     def to_table(self) -> None:
@@ -159,6 +162,27 @@ Strength is a block for each night's exam, and the latest."""
         elif chosen is not None:
             self.notify("It can be pinned when a night has made a memory of it.")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what is in quarantine can be confirmed."""
+        return action != "confirm" or self._held() is not None
+
+    def _held(self) -> Memory | None:
+        chosen = self.chosen() if self.is_mounted else None
+        held = isinstance(chosen, Memory) and chosen.state is MemoryState.QUARANTINED
+        return chosen if held and isinstance(chosen, Memory) else None
+
+    def action_confirm(self) -> None:
+        """Make what was held back the user's own word, after a question that says why it was."""
+        held = self._held()
+        if held is None or not self.free():
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.somnus.run_bridge("confirm", [held.id])
+
+        self.app.push_screen(Confirm(doubt(held), "It holds"), answered)
+
     def action_forget(self) -> None:
         chosen = self.chosen()
         if chosen is None or not self.free():
@@ -167,7 +191,7 @@ Strength is a block for each night's exam, and the latest."""
             if chosen.state is MemoryState.FORGOTTEN:
                 return
             work: tuple[list[MemoryId], list[EpisodeId]] = ([chosen.id], [])
-            question = consequences([chosen.text], [chosen])
+            question = consequences([printable(chosen)], [chosen])
         else:
             work, question = ([], [chosen.id]), consequences([chosen.said], [])
 
@@ -182,7 +206,8 @@ Strength is a block for each night's exam, and the latest."""
         from memory.paths import write_atomic
         from tui.commands.memories import document
 
-        every = self.somnus.root.home.ledger.memories()
+        ledger = self.somnus.root.home.ledger
+        every = [m for m in ledger.memories() if m.state is not MemoryState.QUARANTINED]
         path = Path(EXPORT).absolute()
         try:
             write_atomic(path, dump_lines(document(m) for m in every).encode())

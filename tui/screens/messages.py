@@ -114,6 +114,13 @@ class Forgot(Message):
 
 
 @dataclass
+class Confirmed(Message):
+    """These statements are the user's own word now; the next night may learn them."""
+
+    said: list[str]
+
+
+@dataclass
 class Failed(Message):
     """One sentence about what went wrong."""
 

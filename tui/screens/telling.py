@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from memory.episode import EpisodeId, Memory, MemoryState
 from memory.ledger import Ledger
+from memory.quarantine import printable
 from memory.store import Recollection
 from tui.screens.messages import Found
 from tui.widgets.badge import SIGN, Badge, short
@@ -75,6 +76,14 @@ def consequences(texts: Sequence[str], memories: Sequence[Memory]) -> str:
             "on the sleep screen."
         )
     return "\n".join(lines)
+
+
+def doubt(m: Memory) -> str:
+    """The question before something that was held back is believed."""
+    return (
+        f"Does this hold?\n  “{printable(m)}”\n\nIt was held back: {m.reason or 'it is not your own word'}. "
+        "If you confirm it, it can be looked up, and the next night may learn it by heart."
+    )
 
 
 def context_text(ledger: Ledger, episode: EpisodeId) -> str:
