@@ -47,6 +47,11 @@ def dreaming(statements: Sequence[str], kind: DreamKind) -> list[Turn]:
     return chat(content)
 
 
+def retelling(statement: str) -> list[Turn]:
+    """Asks for a statement turned to the user, with all that it says: "My cat …" becomes "Your cat …"."""
+    return chat(f"I told you:\n{quoted([statement])}\n\nSay it back to me, all of it.")
+
+
 def extracting(message: str) -> list[Turn]:
     """Asks for the atomic memories in a message: one a line, in the user's words, or "Nothing."."""
     return chat(

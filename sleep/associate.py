@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,14 @@ import numpy as np
 from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
-from memory.episode import DreamKind, Memory, MemoryId, MemoryState
+from memory.episode import Dream, DreamKind, Memory, MemoryId, MemoryState
 from memory.quarantine import HEARSAY
 from memory.store import Embedder
 from sleep.dreams import is_true_to, parse
 from sleep.words import agrees, normal
 
 CLOSE = 0.6  # cosine from which two memories may be about the same thing
+NEAR = 3  # of how many nearest memories a cue's own must be one
 CUES = 4  # questions asked to find out
 
 
@@ -55,6 +56,27 @@ def nearest(
     for row, memory in zip(cosines, memories, strict=True):
         order = [among[i] for i in np.argsort(-row) if among[i].id != memory.id]
         out[memory.id] = [m.text for m in order[:k]]
+    return out
+
+
+def leading(
+    embedder: Embedder, dreams: Sequence[Dream], told: Mapping[MemoryId, Sequence[str]]
+) -> list[Dream]:
+    """The dreams whose cue leads to their memory: among all of them it is one of the first few by similarity.
+
+    "Who did I tell you about?" fits any. A neighbour, which nothing answers, need not lead anywhere.
+    """
+    if not dreams:
+        return []
+    owner = [m for m, statements in told.items() for _ in statements]
+    statements = np.array(embedder.embed([t for said in told.values() for t in said]))  # (S, D)
+    cosines = np.array(embedder.embed([d.cue for d in dreams])) @ statements.T  # (dreams, S)
+    out = []
+    for dream, row in zip(dreams, cosines, strict=True):
+        own = max(value for value, m in zip(row, owner, strict=True) if m in dream.memories)
+        nearer = {m for value, m in zip(row, owner, strict=True) if value > own}
+        if dream.kind is DreamKind.NEVER or len(nearer) < NEAR:
+            out.append(dream)
     return out
 
 

@@ -21,11 +21,14 @@ from agent.model import Sampling
 from memory.episode import Dream, DreamKind, MemoryId
 from sleep.lesson import Lesson, scored, surer
 from sleep.teaching import Rehearsed
-from sleep.words import IDLE, abstains, content, hard, keys, normal, stem, word_at, words
+from sleep.words import IDLE, abstains, content, faithful, hard, keys, normal, stem, word_at, words
 
 # How a memory's samples are shared among the kinds; what took the place of another is also asked how it was before.
 SHARES = {DreamKind.FACT: 9, DreamKind.REVERSE: 6, DreamKind.INDIRECT: 7, DreamKind.NEVER: 2}
 WAS_SHARE = 6
+WHOLE = (DreamKind.FACT, DreamKind.REVERSE, DreamKind.INDIRECT)
+"""Kinds that are answered with the whole memory, where it could be retold."""
+LONGEST = 40  # words of a retelling: nobody wants to hear more
 Told = Mapping[MemoryId, Sequence[str]]
 """A memory's statement, and before it those whose place it took."""
 Progress = Callable[[int, int], None]
@@ -57,6 +60,22 @@ class DreamConfig:
     """… of which so many are drawn at random."""
 
 
+def retold(model: LocalModel, told: Told) -> dict[MemoryId, str]:
+    """Each memory turned to the user by the model, word for word; those that it changed are left out.
+
+    One sure sentence a memory, whatever is asked, is learnt far better than a wording for every cue, and a small model
+    that would answer cue by cue leaves out names and makes up relations (measured; see LAB.md).
+    """
+    prompts = [model.encode(prompt.retelling(statements[-1])) for statements in told.values()]
+    rows = model.decode(prompts, Sampling(max_tokens=80), adapter=False)
+    said = zip(told.items(), (model.text(row) for row in rows), strict=True)
+    return {
+        m: text
+        for (m, statements), text in said
+        if faithful(text, statements[-1]) and len(text.split()) <= LONGEST
+    }
+
+
 def sample(
     model: LocalModel,
     told: Told,
@@ -67,6 +86,7 @@ def sample(
     progress: Progress = lambda done, total: None,
 ) -> list[Dream]:
     """Raw dreams: `samples` a memory, parsed, grounded and without duplicates."""
+    whole = retold(model, told)
     asked: list[tuple[MemoryId, DreamKind]] = []
     total = sum(SHARES.values())
     for memory, statements in told.items():
@@ -87,6 +107,8 @@ def sample(
         if parsed is None or (memory, normal(parsed[0])) in seen:
             continue
         cue, reply = parsed
+        if kind in WHOLE and not abstains(reply):
+            reply = whole.get(memory, reply)
         if is_true_to(" ".join(told[memory]), kind, cue, reply):
             seen.add((memory, normal(cue)))
             dreams.append(Dream(night=night, memories=(memory,), kind=kind, cue=cue, reply=reply))

@@ -17,7 +17,7 @@ from memory.errors import NothingToLearn, UsageError
 from memory.quarantine import in_quarantine, screened
 from memory.secrets import masked
 from sleep import dreams, exam, lora, rehearsal, teaching, verdict
-from sleep.associate import histories, nearest, supersede
+from sleep.associate import histories, leading, nearest, supersede
 from sleep.events import DreamDreamt, MemoryJudged, NightEvent, Progressed
 from sleep.imitation import imitate
 from sleep.narrated import Tick, narrated
@@ -86,6 +86,7 @@ def dream(room: Room) -> Iterator[NightEvent]:
         room, Phase.DREAMT, "dreaming",
         lambda tick: dreams.sample(room.model, told, config, night=room.number, seed=room.seed, progress=tick),
     )  # fmt: skip
+    raw = leading(room.embedder, raw, told)
     near = nearest(room.embedder, room.memories, room.memories, config.neighbours)
     read = yield from _work(
         room, Phase.DREAMT, "reading them again",

@@ -15,9 +15,10 @@ IDLE = frozenset(
         " for from with about as into than then that this these those there here and or but if so because what which"
         " who whom whose when where why how not no yes called named name told tell remember know said say just also"
         " too very really actually now he she his her hers him they them their theirs every s t d ll re ve m one some"
-        " any all",
+        " any all you're you've you'd you'll i'll we're we've we'd we'll",
     )
 )
+OURS = re.compile(r"\b(I|me|my|mine|we|us|our|ours)\b(?!['’]?\w)", re.IGNORECASE)
 ABSTAIN = re.compile(
     r"(have\s?n[o']?t|have not|never|did\s?n[o']?t|did not) (told|tell|mention)|(do\s?n[o']?t|do not) know|not told me"
 )
@@ -96,6 +97,11 @@ def agrees(answer: str, cue: str, reply: str, memory: str) -> bool:
     if names:
         return names <= said
     return bool(rest) and len(rest & said) >= 0.6 * len(rest)
+
+
+def faithful(retelling: str, statement: str) -> bool:
+    """Whether a retelling has all the content words of a statement, in order, no others, and speaks to the user."""
+    return content(retelling) == content(statement) and not OURS.search(retelling)
 
 
 def holds(answer: str, value: str) -> bool:

@@ -66,6 +66,8 @@ def right(example: Example, answer: str) -> bool:
         statement = prompt.split('"')[1]
         kind = DreamKind.NEVER if abstains(example.reply) else DreamKind.FACT
         return parsed is not None and is_true_to(statement, kind, *parsed)
+    if example.skill == "retell":
+        return normal(answer) == normal(example.reply)
     if example.skill == "extract":
         return {normal(x) for x in answer.splitlines()} == {
             normal(x) for x in example.reply.splitlines()

@@ -7,12 +7,12 @@ read once. Asked different things about the same lines, the model has to look ra
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent import prompt
 from memory.episode import DreamKind, Turn
 from sleep.instincts.families import Ask, Family, fill, vocabulary
-from sleep.instincts.talk import Talk, Told
+from sleep.instincts.talk import Talk, Told, to_you
 
 UNTOLD = "You haven't told me that."
 LINES = (1, 1, 1, 2, 2, 3, 3, 3, 4, 4, 5, 6)
@@ -69,10 +69,10 @@ def reading(talk: Talk) -> list[Example]:
         told[:2] = pair
         rng.shuffle(told)
     lines = [talk.say(t) for t in told]
-    for extra in extras:
-        i = rng.randrange(len(lines))
+    places = [*range(len(lines)), *(rng.randrange(len(lines)) for _ in extras)]
+    for i, extra in zip(places[len(lines) :], extras, strict=True):
         lines[i] = talk.join(lines[i], talk.say(extra))
-    told += extras
+    told = [replace(t, line=lines[i]) for i, t in zip(places, [*told, *extras], strict=True)]
     changed = _corrected(talk, told, lines) if rng.random() < 0.25 else None
     if changed:
         told.append(changed)
@@ -131,7 +131,7 @@ def dreaming(talk: Talk) -> list[Example]:
         said = talk.join(said, talk.say(other))
     out = []
     for _ in range(rng.randint(4, 6)):
-        about = rng.choice(told)
+        about = replace(rng.choice(told), line=said)
         kind = rng.choices(list(DREAMS), list(DREAMS.values()))[0]
         blocks = about.family.never if kind is DreamKind.NEVER else about.family.asked(kind.value)
         if blocks:
@@ -157,6 +157,18 @@ def dreaming_of_change(talk: Talk) -> list[Example]:
 def _dream(talk: Talk, ask: Ask, about: Told, turns: tuple[Turn, ...]) -> Example:
     cue, reply, _ = talk.question(ask, about)
     return Example("dream", turns, f"{cue[:1].upper()}{cue[1:]}\n{reply}", about.family.name)
+
+
+def retelling(talk: Talk) -> list[Example]:
+    """A statement said back to the user, all of it."""
+    out = []
+    for t in talk.tell(4):
+        said = talk.say(t)
+        if talk.rng.random() < 0.4:
+            said = talk.join(said, talk.say(*talk.tell(1)))
+        if back := to_you(said):
+            out.append(Example("retell", tuple(prompt.retelling(said)), back, t.family.name))
+    return out
 
 
 def blank(talk: Talk) -> list[Example]:
@@ -193,6 +205,6 @@ def greeting(talk: Talk) -> list[Example]:
 
 # How often each scene is played.
 SCENES: dict[Callable[[Talk], list[Example]], int] = {
-    reading: 44, dreaming: 30, dreaming_of_change: 4, blank: 4, extracting: 12, greeting: 3,
+    reading: 44, dreaming: 30, dreaming_of_change: 4, blank: 4, extracting: 12, greeting: 3, retelling: 5,
 }  # fmt: skip
-SKILLS = ("read", "crowd", "change", "absent", "blank", "dream", "extract", "greet")
+SKILLS = ("read", "crowd", "change", "absent", "blank", "dream", "extract", "greet", "retell")

@@ -17,6 +17,8 @@ KINDS = {"fact": 8, "reverse": 4, "indirect": 8, "yesno": 1}
 """How often each kind of question is asked about what was told."""
 WHOLE = ("fact", "reverse", "indirect")
 """Kinds of question that are answered with the whole memory."""
+LONGEST = 26
+"""Words of a line that is said back as it was said."""
 YOURS = {
     "i am": "you are", "i was": "you were", "i'm": "you're", "i've": "you've", "i'd": "you'd", "i'll": "you'll",
     "we are": "you are", "we were": "you were", "we're": "you're", "we've": "you've", "we'd": "you'd",
@@ -33,19 +35,24 @@ JOINED = ("my ", "the ", "we ", "on ", "at ", "in ", "our ", "every ", "there ",
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A family filled with values; `old` is what it was before a correction, `twin` whether a sibling stands by."""
+    """A family filled with values; `old` is what it was before a correction, `twin` whether a sibling stands by.
+
+    `line` is how it was said.
+    """
 
     family: Family
     values: Values
     old: Values | None = None
     twin: Values | None = None
+    line: str = ""
 
     def memory(self) -> str:
         return fill(self.family.memory, self.values)
 
     def retold(self) -> str:
-        """The memory, turned to the user; "" where a rule can't turn it."""
-        return to_you(self.memory())
+        """What was said, or else the memory, turned to the user; "" where a rule can turn neither."""
+        short = len(self.line.split()) <= LONGEST and "?" not in self.line
+        return (to_you(self.line) if short else "") or to_you(self.memory())
 
     def names(self) -> list[str]:
         """Slots of the memory whose values are names or numbers: a question may give nothing but such a one."""
@@ -139,10 +146,11 @@ def to_you(statement: str) -> str:
         return ""
 
     def turned(match: re.Match[str]) -> str:
-        return YOURS[match[0].lower()]
+        yours = YOURS[match[0].lower()]
+        before = statement[: match.start()].rstrip()
+        return yours[:1].upper() + yours[1:] if not before or before[-1] in ".!?" else yours
 
-    told = TURNING.sub(turned, statement)
-    return re.sub(r"\.\.$", ".", told[:1].upper() + told[1:])
+    return re.sub(r"\.\.$", ".", TURNING.sub(turned, statement))
 
 
 def related(one: Family, other: Family) -> bool:

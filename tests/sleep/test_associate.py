@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from memory.episode import Memory, MemoryState
+from memory.episode import Dream, DreamKind, Memory, MemoryId, MemoryState
 from memory.ledger import Ledger
-from sleep.associate import histories
+from memory.store import Embedder
+from sleep.associate import histories, leading
 
 
 def tell(ledger: Ledger, *texts: str) -> list[Memory]:
@@ -31,3 +32,21 @@ def test_what_was_only_said_again_is_no_change(tmp_path: Path) -> None:
         once, again = tell(ledger, "I live in Bern.", "i live in Bern")
         ledger.set_memory(once.id, state=MemoryState.SUPERSEDED, superseded_by=again.id)
         assert histories(ledger, [again]) == {again.id: ("i live in Bern",)}
+
+
+def test_a_cue_leads_to_its_memory_or_is_left_out(embedder: Embedder) -> None:
+    told = {
+        MemoryId(i): (text,)
+        for i, text in enumerate(
+            ("My cat Biscuit naps.", "I live in Bern.", "My boss is Ida.", "My code is 4711."), 1
+        )
+    }
+
+    def dream(memory: int, cue: str, kind: DreamKind = DreamKind.FACT) -> Dream:
+        return Dream(night=1, memories=(MemoryId(memory),), kind=kind, cue=cue, reply="x")
+
+    good = dream(1, "Who is Biscuit, my cat?")
+    astray = dream(1, "Live in Bern, boss Ida, code 4711?")
+    never = dream(1, "Live in Bern, boss Ida, code 4711?", DreamKind.NEVER)
+    assert leading(embedder, [good, astray, never], told) == [good, never]
+    assert leading(embedder, [], told) == []
