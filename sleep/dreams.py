@@ -63,16 +63,19 @@ class DreamConfig:
 def retold(model: LocalModel, told: Told) -> dict[MemoryId, str]:
     """Each memory turned to the user by the model, word for word; those that it changed are left out.
 
+    So are corrections: they mention what no longer holds.
+
     One sure sentence a memory, whatever is asked, is learnt far better than a wording for every cue, and a small model
     that would answer cue by cue leaves out names and makes up relations (measured; see LAB.md).
     """
-    prompts = [model.encode(prompt.retelling(statements[-1])) for statements in told.values()]
+    plain = {m: statements[0] for m, statements in told.items() if len(statements) == 1}
+    prompts = [model.encode(prompt.retelling(statement)) for statement in plain.values()]
     rows = model.decode(prompts, Sampling(max_tokens=80), adapter=False)
-    said = zip(told.items(), (model.text(row) for row in rows), strict=True)
+    said = zip(plain.items(), (model.text(row) for row in rows), strict=True)
     return {
         m: text
-        for (m, statements), text in said
-        if faithful(text, statements[-1]) and len(text.split()) <= LONGEST
+        for (m, statement), text in said
+        if faithful(text, statement) and len(text.split()) <= LONGEST
     }
 
 
