@@ -153,26 +153,34 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--log", type=Path, default=Path("torture.jsonl"))
     args = parser.parse_args()
-    lines = [json.loads(x) for x in args.log.read_text().splitlines()] if args.log.exists() else []
-    done, end = {x["trial"] for x in lines}, time.monotonic() + 60 * args.minutes
+    known = _read(args.log)
+    end = time.monotonic() + 60 * args.minutes
     with (
         tempfile.TemporaryDirectory() as folder,
         Forge(Path(folder)) as forge,
         args.log.open("a") as log,
     ):
         every = list(trials(forge, args))
-        sys.stdout.write(f"lives 1 to {args.seeds}, {len(every)} trials, {len(done)} in the log\n")
+        sys.stdout.write(f"lives 1 to {args.seeds}, {len(every)} trials, {len(known)} in the log\n")
         for name, run in every:
-            if name in done or time.monotonic() > end:
+            if time.monotonic() > end:
+                break
+            if name in known and not known[name]["wounds"]:
                 continue
-            lines.append({"trial": name, **run()})
-            log.write(json.dumps(lines[-1]) + "\n")
+            line = known[name] = {"trial": name, **run()}
+            log.write(json.dumps(line) + "\n")
             log.flush()
-            if lines[-1]["wounds"]:
-                sys.stdout.write(f"{name}: {lines[-1]['wounds']}\n")
+            if line["wounds"]:
+                sys.stdout.write(f"{name}: {line['wounds']}\n")
                 sys.stdout.flush()
-    sys.stdout.write(summary(lines) + "\n")
-    return any(x["wounds"] for x in lines)
+    sys.stdout.write(summary(list(known.values())) + "\n")
+    return any(x["wounds"] for x in known.values())
+
+
+def _read(log: Path) -> dict[str, dict[str, Any]]:
+    """Each trial's last line; those with wounds are tried again."""
+    text = log.read_text() if log.exists() else ""
+    return {x["trial"]: x for x in map(json.loads, text.splitlines())}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -114,6 +115,7 @@ def _race(home: Path, rivals: int) -> None:
     from memory.errors import HomeBusyError
     from memory.home import Home
 
+    signal.alarm(60)  # with two owners it would wait for ever
     start, begin = os.pipe()
     hold, release = os.pipe()
     children = []
@@ -150,6 +152,7 @@ def main() -> None:
     import life  # noqa: F401
     import wounds  # noqa: F401
 
+    os.umask(0o077)  # as the program does
     gc.freeze()  # children need not look through what was imported
     for line in sys.stdin:
         what, home, seed, fault = line.rstrip("\n").split("\t")
