@@ -30,7 +30,7 @@ from sleep.prepare import recover, roll_back
 from sleep.room import Room
 
 SECRET = "My word is zanzibar."
-RARE = 4  # nights
+RARE = 3  # nights
 ABLE = (MemoryState.BUFFER, MemoryState.KEPT_BACK)
 
 

@@ -31,11 +31,9 @@ def whole(forge: Forge) -> Path:
     return home
 
 
-@pytest.mark.parametrize("kind", damage.KINDS)
-def test_a_spoilt_file_is_mended_or_told(forge: Forge, whole: Path, kind: str) -> None:
-    names = [n for n in damage.targets(whole) if not n.startswith("buffer/")]
-    buffer = [n for n in damage.targets(whole) if n.startswith("buffer/")]
-    for name in [*names, buffer[hash(kind) % len(buffer)]]:
+def test_a_spoilt_file_is_mended_or_told(forge: Forge, whole: Path) -> None:
+    for i, name in enumerate(damage.targets(whole)):  # the campaign tries every kind on each
+        kind = damage.KINDS[i % len(damage.KINDS)]
         assert damage.suffer(forge, whole, name, kind, 0) == []
 
 

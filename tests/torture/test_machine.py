@@ -127,6 +127,6 @@ class Lives(RuleBasedStateMachine):
 
 TestLives = Lives.TestCase
 TestLives.settings = settings(
-    max_examples=int(os.environ.get("SOMNUS_LIVES", "6")), stateful_step_count=12, deadline=None, derandomize=True,
+    max_examples=int(os.environ.get("SOMNUS_LIVES", "3")), stateful_step_count=12, deadline=None, derandomize=True,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
