@@ -13,8 +13,10 @@ from textual.message import Message
 
 from agent.conversation import Arm, Conversation, is_question
 from agent.events import Recollected, Replied
+from memory import quarantine
 from memory.episode import Episode, EpisodeId, MemoryId
 from memory.errors import InputError, NothingToLearn, SomnusError
+from memory.forgetting import forget
 from sleep.events import NightEvent
 from tui.bed import Bed
 from tui.errands import Errands
@@ -22,6 +24,7 @@ from tui.root import Root
 from tui.screens.measuring import gathered, measure
 from tui.screens.messages import (
     Answers,
+    Confirmed,
     Failed,
     Forgot,
     Found,
@@ -130,10 +133,7 @@ class Bridge(Errands):
 
         def work() -> Iterator[Message]:
             if self._private is None:
-                r = self.root
-                self._private = Conversation(
-                    r.home.ledger, r.store, r.model, r.recall, private=True
-                )
+                self._private = self.root.conversation("", private=True)
             events = self._private.say(message, memory=memory, cancelled=self._stop.is_set)
             yield from map(Talked, gathered(events))
 
@@ -189,8 +189,6 @@ class Bridge(Errands):
         """Forget memories, and episodes that no night has read yet, in the ledger and in the buffer."""
 
         def work() -> Iterator[Message]:
-            from memory.forgetting import forget
-
             ledger = self.root.home.ledger
             yield from self._give_night_up()  # it may have learnt this already
             unread = [(e.id, e.said, e.at) for e in ledger.episodes(episodes)]
@@ -201,6 +199,16 @@ class Bridge(Errands):
 
         self._end_night()
         self._run("forgetting", work)
+
+    def confirm(self, memories: list[MemoryId]) -> None:
+        """The user says that these held-back statements hold."""
+
+        def work() -> Iterator[Message]:
+            told = quarantine.confirm(self.root.home.ledger, memories)
+            self.root.store.add(told)
+            yield Confirmed([e.said for e in told])
+
+        self._run("confirming", work)
 
     # ------------------------------------------------------------------ sleep
 
@@ -232,12 +240,12 @@ class Bridge(Errands):
 
         try:
             ended, error = self.bed.sleep(self.root.night_apart, budget, tell)
-            self._run("waking up", wake)
         except Exception as problem:  # noqa: BLE001  # no traceback reaches the screen
             error = self._unexpected(problem)
-        given_up = self.bed.give_up
+        # Said before the bed is empty: who looks whether to sleep again has to know how this night ended.
+        self._target.post_message(Woke(by_itself, None if self.bed.give_up else error))
+        self._run("waking up", wake)
         self.bed.get_up()
-        self._target.post_message(Woke(by_itself, None if given_up else error))
         if ended is not None:
             tell(ended)
         self._target.post_message(Idle())

@@ -175,10 +175,12 @@ class Root:
             reply_tokens=c.reply_tokens,
         )  # fmt: skip
 
-    def conversation(self, session: str) -> Conversation:
+    def conversation(self, session: str, *, private: bool = False) -> Conversation:
         from agent.conversation import Conversation
 
-        return Conversation(self.home.ledger, self.store, self.model, self.recall, session=session)
+        return Conversation(
+            self.home.ledger, self.store, self.model, self.recall, session=session, private=private
+        )
 
     def night(
         self, *, budget: float | None = None, stop: Callable[[], bool] = lambda: False

@@ -23,7 +23,10 @@ class Vigil:
         self._scheduler: Any = None
         self._doorbell: Doorbell | None = None
         self._touched: datetime | None = None
-        self._put_off: datetime | None = None  # the scheduled time until which there are no naps
+        self._put_off: datetime | None = (
+            None  # the scheduled time after which the user put sleep off
+        )
+        self._makes_way = False  # the night ends for the user's sake, and goes on later
 
     def begin(self) -> None:
         """From now on fall asleep when it is time.
@@ -69,11 +72,12 @@ class Vigil:
     def woke(self, by_itself: bool, error: SomnusError | None) -> None:
         """A night is over, or pauses."""
         app = self._app
-        if not by_itself:
-            return
+        makes_way, self._makes_way = self._makes_way, False
         if isinstance(error, Interrupted):
-            if app.tried is not None:  # by the user, and not to make way
+            if not makes_way:  # it was put off by hand
                 self._put_off = last_scheduled(app.root.config.sleep_at, app.clock())
+        elif not by_itself:
+            return
         elif error is None or isinstance(error, NothingToLearn):
             self._watch.succeeded()
         else:
@@ -93,6 +97,7 @@ class Vigil:
         if not (bed.taken and bed.by_itself) or bed.woken:
             return
         if why := hindrance(app.root.config, self._around()):
+            self._makes_way = True
             bed.wake()
             app.tried = None
             app.notify(f"The night pauses: {why}.")

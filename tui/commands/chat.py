@@ -1,4 +1,4 @@
-"""`somnus chat`: line by line, streaming. /sleep, /help and /quit are commands."""
+"""`somnus chat`: line by line, streaming. /private, /sleep, /help and /quit are commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.commands.sleep import a_night
 from tui.root import Root
 from tui.say import Say
 
-HELP = "Say anything. /sleep sleeps now, /quit ends; what you say is remembered."
+HELP = "Say anything; it is remembered. /private logs nothing until /private again, /sleep sleeps now, /quit ends."
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, say: Say) -> int:
     with opened(args, say) as root:
         root.model  # noqa: B018  # loaded before the first prompt appears
-        talk = root.conversation(f"chat-{datetime.now():%Y%m%d-%H%M%S}")
+        talk = open_talk = root.conversation(f"chat-{datetime.now():%Y%m%d-%H%M%S}")
         if sys.stdin.isatty():
             say.note(HELP)
         replies = []
@@ -36,6 +36,9 @@ def run(args: argparse.Namespace, say: Say) -> int:
                 break
             if line == "/help":
                 say.note(HELP)
+            elif line == "/private":
+                talk = open_talk if talk is not open_talk else root.conversation("", private=True)
+                say.note("Logged again." if talk is open_talk else "Private: nothing is logged.")
             elif line == "/sleep":
                 _sleep(root, say)
             elif line:

@@ -108,7 +108,8 @@ def document(m: Memory) -> dict[str, object]:
     """A memory as JSON."""
     return {
         "id": m.id, "text": printable(m), "state": m.state, "night": m.night, "at": m.at.isoformat(),
-        "episode": m.episode, "pinned": m.pinned, "failures": m.failures, "superseded_by": m.superseded_by, "reason": m.reason,
+        "episode": m.episode, "pinned": m.pinned, "failures": m.failures, "superseded_by": m.superseded_by,
+        "reason": m.reason,
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import RichLog
 
+from memory.secrets import masked
 from tui.screens.messages import Failed, Loaded, Loading
 
 MOST_LINES = 1000
@@ -43,11 +44,12 @@ class Journal:
         try:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
             with os.fdopen(os.open(self.path, flags, 0o600), "a", encoding="utf-8") as file:
-                file.write("".join(traceback.format_exception(error)) + "\n")
+                file.write(masked("".join(traceback.format_exception(error))) + "\n")
         except OSError:
             self._add("the log file can't be written")
 
     def _add(self, text: str) -> None:
+        text = masked(text)
         if text != self._last:
             self._last = text
             self.lines.append(f"{datetime.now():%H:%M:%S}  {text}")

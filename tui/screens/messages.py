@@ -84,7 +84,7 @@ class Slept(Message):
 
 @dataclass
 class Woke(Message):
-    """A night is over, or pauses (`error` says why it did not come to its end); the chat wears what it learnt."""
+    """A night is over, or pauses: `error` says why it did not come to its end."""
 
     by_itself: bool
     error: SomnusError | None = None

@@ -12,6 +12,8 @@ from textual.widgets import TextArea
 
 from tui.widgets.slash_menu import SlashMenu
 
+LONG_PASTE = 200  # characters from which what is pasted is somebody else's text
+
 
 class MessageBox(TextArea):
     """Enter sends; ctrl+j or shift+enter make a new line."""
@@ -50,6 +52,15 @@ class MessageBox(TextArea):
             event.stop()
             event.prevent_default()
             self.action_send()
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        """A passage that is pasted comes as a quotation: data, unless the user takes the marks away."""
+        if "\n" in event.text.strip() or len(event.text) > LONG_PASTE:
+            quoted = "".join(f"> {line}\n" for line in event.text.strip().splitlines())
+            begin = "\n" if self.cursor_location[1] else ""
+            event.prevent_default()
+            event.stop()
+            self.insert(begin + quoted)
 
     def on_text_area_changed(self) -> None:
         self._menu.filter(self.text)
