@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +9,6 @@ from typing import Any
 import pytest
 from stage import furnish, make_stage_root
 from test_app import CAT, idle, say, seen, until
-from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
@@ -157,7 +153,8 @@ async def test_remember_recall_and_forget_work_before_any_night(
     assert CAT in seen(pilot.app, "Confirm Static")  # type: ignore[arg-type]
     await pilot.click("#yes")
     await until(pilot, lambda: not any("Biscuit" in e.said for e in root.home.ledger.episodes()))
-    await until(pilot, lambda: root.store.ids() == set())
+    await until(pilot, idle(pilot.app))  # type: ignore[arg-type]
+    assert root.store.ids() == set()
     assert "Nothing that I remember" in await command(pilot, "/forget biscuit")
 
 
@@ -247,34 +244,6 @@ async def test_ctrl_g_without_an_editor_says_what_to_do(
     assert "Set EDITOR" in seen(pilot.app, ".note")  # type: ignore[arg-type]
 
 
-async def test_keystrokes_do_not_wait_while_it_answers(pilot: Pilot[None], root: Any) -> None:
-    begun = threading.Event()
-
-    def endless(*_: Any, cancelled: Any = lambda: False, **__: Any) -> Any:
-        while not cancelled():
-            begun.set()
-            time.sleep(0.005)
-            yield "and "
-
-    root.model.stream = endless
-    box = pilot.app.screen.query_one(MessageBox)
-    box.write("Go on for ever.")
-    await pilot.press("enter")
-    await asyncio.to_thread(begun.wait, 10)
-    spent = []
-    for letter in "typed so far":
-        began, so_far = time.monotonic(), len(box.text)
-        pressing = asyncio.create_task(pilot.press("space" if letter == " " else letter))
-        while len(box.text) == so_far and time.monotonic() < began + 10:
-            await asyncio.sleep(0.002)
-        spent.append(time.monotonic() - began)
-        await pressing
-    assert box.text == "typed so far"
-    assert sorted(spent)[-2] < 0.25, spent  # 0.05 s is the aim; a busy machine may be slower
-    await pilot.press("escape")
-    await until(pilot, idle(pilot.app))  # type: ignore[arg-type]
-
-
 async def test_the_morning_after_tells_how_the_night_went_once(
     embedder: Any, home_path: Path
 ) -> None:
@@ -288,11 +257,3 @@ async def test_the_morning_after_tells_how_the_night_went_once(
             assert ("Good morning" in seen(app, "#morning")) is shown
             assert not shown or "2 of 3 memories moved into the weights" in seen(app, "#morning")
         root.close()
-
-
-async def test_enter_does_not_overtake_the_letters_before_it(pilot: Pilot[None], root: Any) -> None:
-    for letter in "Quickly":
-        pilot.app.post_message(events.Key(letter, letter))
-    pilot.app.post_message(events.Key("enter", "\r"))
-    await until(pilot, lambda: [e.said for e in root.home.ledger.episodes()] == ["Quickly"])
-    await until(pilot, idle(pilot.app))  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ from tui.screens.editor import NoEditor, in_editor
 from tui.screens.messages import Found, Measured
 from tui.screens.morning import mark_seen, morning_card
 from tui.screens.slash import SLASHES, run_slash
-from tui.screens.telling import consequences, explanation, found_text, recalled_text
+from tui.screens.telling import EMPTY, consequences, explanation, found_text, recalled_text
 from tui.widgets.badge import Badge
 from tui.widgets.exchange import Exchange
 from tui.widgets.gauge import Gauge
@@ -31,11 +31,6 @@ from tui.widgets.places import Places
 from tui.widgets.slash_menu import SlashMenu
 from tui.widgets.status_line import StatusLine
 
-EMPTY = """Three things to try:
-
-  · Tell me something:   My cat is called Biscuit.
-  · Ask about it:        What's my cat's name?
-  · Press ctrl+s: I sleep, and then I know it by heart."""
 TAKEN_AWAY: dict[Arm, Arm] = {"auto": "weights", "weights": "buffer", "buffer": "auto"}
 MOST_EARLIER = 200  # messages that the up key walks through
 
@@ -83,6 +78,13 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
 
     async def on_mount(self) -> None:
         await self.show_session()
+
+    def free(self) -> bool:
+        """A message that waits for its reply is work too, from the moment it is sent."""
+        if self._open is not None:
+            self.notify("One moment: I'm still answering.")
+            return False
+        return super().free()
 
     # ---------------------------------------------------------------- session
 

@@ -11,6 +11,11 @@ from memory.store import Recollection
 from tui.screens.messages import Found
 from tui.widgets.badge import SIGN, Badge, short
 
+EMPTY = """Three things to try:
+
+  · Tell me something:   My cat is called Biscuit.
+  · Ask about it:        What's my cat's name?
+  · Press ctrl+s: I sleep, and then I know it by heart."""
 MOST_TEXTS = 5  # that a question about forgetting names
 NEAR = 20  # episodes before and after, among which the same talk is looked for
 
