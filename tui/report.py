@@ -7,9 +7,12 @@ from html import escape
 from typing import Any
 
 from memory.episode import ExamAnswer, Night
+from memory.ledger import Ledger
 from memory.questions import wilson
-from tui.screens.trend import shares
+from tui.screens.trend import retention, shares
 
+# What got worse first: (right before, right after).
+ORDER = [(True, False), (False, True), (True, True), (False, False)]
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#222;"
     "background:#fff}"
@@ -18,8 +21,19 @@ STYLE = (
 )
 
 
-def html(night: Night, answers: Sequence[ExamAnswer], nights: Sequence[Night] = ()) -> str:
-    """The page; with `nights`, their trend too."""
+def page(ledger: Ledger, night: Night) -> str:
+    """The page about a night, with all that the ledger knows of it and of the nights around it."""
+    kept = retention(ledger.memories(), ledger.answers())
+    return html(night, ledger.answers(night=night.number), ledger.nights(), kept)
+
+
+def html(
+    night: Night,
+    answers: Sequence[ExamAnswer],
+    nights: Sequence[Night] = (),
+    kept_matrix: tuple[Sequence[str], Sequence[Sequence[str]]] = ((), ()),
+) -> str:
+    """The page; with `nights`, their trend too, and with a retention matrix what later exams still found."""
     report: dict[str, Any] = night.report or {}
     exam = report.get("exam", {})
     asked = exam.get("asked", 0)
@@ -29,8 +43,9 @@ def html(night: Night, answers: Sequence[ExamAnswer], nights: Sequence[Night] = 
     rows = "".join(
         f"<tr><td>{_change(a)}</td><td>{escape(a.question)}</td><td>{escape(a.control_answer)}</td>"
         f"<td>{escape(a.answer)}</td></tr>"
-        for a in answers
+        for a in sorted(answers, key=lambda a: ORDER.index((a.control_right, a.right)))
     )
+    better, worse = (sum(_turned(a) is way for a in answers) for way in (True, False))
     learned = "".join(f"<li>{escape(m['text'])}</li>" for m in report.get("learned", []))
     kept = "".join(
         f"<li>{escape(m['text'])} ({escape(m['reason'])})</li>" for m in report.get("kept_back", [])
@@ -43,7 +58,24 @@ def html(night: Night, answers: Sequence[ExamAnswer], nights: Sequence[Night] = 
         f"<svg viewBox='0 0 600 90' role=img aria-label='exam before and after'>{bars}</svg>{drift}{_trend(nights)}"
         f"<h2>Learnt</h2><ul>{learned or '<li>nothing</li>'}</ul>"
         f"<h2>Kept back</h2><ul>{kept or '<li>nothing</li>'}</ul>"
-        f"<h2>Exam</h2><table><tr><th></th><th>Question</th><th>Before</th><th>After</th></tr>{rows}</table></html>"
+        f"<h2>Exam</h2><p>Asked with nothing to look up: ↑ {better} better, ↓ {worse} worse.</p>"
+        f"<table><tr><th></th><th>Question</th><th>Before</th><th>After</th></tr>{rows}</table>"
+        f"{_matrix(*kept_matrix)}</html>"
+    )
+
+
+def _turned(a: ExamAnswer) -> bool | None:
+    return None if a.right == a.control_right else a.right
+
+
+def _matrix(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    head = "".join(f"<th>{escape(c)}</th>" for c in columns)
+    body = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in rows)
+    return (
+        "<h2>What later exams still found</h2><p>Of what a night learnt, what was right when an exam asked again.</p>"
+        f"<table><tr>{head}</tr>{body}</table>"
     )
 
 

@@ -60,9 +60,9 @@ def run(args: argparse.Namespace, say: Say) -> int:
         if args.action == "report":
             if args.html is None:
                 raise UsageError("Where to? Give --html FILE.")
-            from tui.report import html
+            from tui.report import page
 
-            write_atomic(args.html.absolute(), html(night, answers, ledger.nights()).encode())
+            write_atomic(args.html.absolute(), page(ledger, night).encode())
             say.line(f"Written to {args.html}.")
             say.document({"written": str(args.html)})
             return 0

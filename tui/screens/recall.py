@@ -131,16 +131,16 @@ arm: none, buffer, weights, auto."""
 
     def action_report(self) -> None:
         """Write the last exam's night as a page, as `somnus nights report` does."""
-        from tui.report import html
+        from tui.report import page
 
-        number, answers = self._examined()
+        number, _ = self._examined()
         night = self.somnus.root.home.ledger.night(number)
         if night is None:
             self._say("No night has been examined yet; press ctrl+s to sleep.")
             return
         path = Path(f"somnus-night-{number}.html").absolute()
         try:
-            write_atomic(path, html(night, answers, self.somnus.root.home.ledger.nights()).encode())
+            write_atomic(path, page(self.somnus.root.home.ledger, night).encode())
         except OSError as error:
             self._say(f"✗ It can't be written to {path} ({error.strerror}).")
         else:
