@@ -29,6 +29,7 @@ from tui.screens.messages import (
     Forgot,
     Found,
     Idle,
+    LayDown,
     Loaded,
     Loading,
     Measured,
@@ -227,6 +228,7 @@ class Bridge(Errands):
         """Sleep once, beside the talk; the end is told when the talk wears what was learnt."""
         if not self.bed.lie_down(by_itself=by_itself):
             return
+        self._target.post_message(LayDown())
         ended, error = None, None
 
         def tell(event: NightEvent) -> None:

@@ -145,6 +145,12 @@ class Hearing(App[None]):
         self.screen_of(SleepScreen).planned(message)
 
     @while_open
+    def on_lay_down(self, message: m.LayDown) -> None:
+        del message
+        self._tell_night("falling asleep")
+        self.screen_of(SleepScreen).lay_down()
+
+    @while_open
     def on_slept(self, message: m.Slept) -> None:
         self.screen_of(SleepScreen).slept(message.event)
         if (text := brief(message.event)) is not None:

@@ -76,6 +76,11 @@ class Planned(Message):
 
 
 @dataclass
+class LayDown(Message):
+    """A night begins; until its first event its process starts, which takes seconds."""
+
+
+@dataclass
 class Slept(Message):
     """An event of a night."""
 

@@ -61,6 +61,8 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
 
     def on_mount(self) -> None:
         self._drawn = True
+        if self.somnus.night_now:
+            self._lie()
         for event in self._events:
             self._show(event)
 
@@ -172,6 +174,19 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
 
     # ------------------------------------------------------------------ night
 
+    def lay_down(self) -> None:
+        """A night begins."""
+        self._events.clear()
+        if self._drawn:
+            self._lie()
+
+    def _lie(self) -> None:
+        self.add_class("-asleep")
+        self.query_one(Hypnogram).lay_down()
+        self.query_one("#dreams", RichLog).clear()
+        self.query_one("#verdict", Static).update("")
+        self.refresh_bindings()
+
     def slept(self, event: NightEvent) -> None:
         """An event of the night."""
         if isinstance(event, NightBegan):
@@ -181,14 +196,11 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
             self._show(event)
 
     def _show(self, event: NightEvent) -> None:
+        if isinstance(event, NightBegan):
+            self._lie()
         log = self.query_one("#dreams", RichLog)
         self.query_one(Hypnogram).take(event)
-        if isinstance(event, NightBegan):
-            self.add_class("-asleep")
-            self.refresh_bindings()
-            log.clear()
-            self.query_one("#verdict", Static).update("")
-        elif isinstance(event, DreamDreamt):
+        if isinstance(event, DreamDreamt):
             log.write(f"☾ {event.gap:4.1f} nats  {event.cue}  →  {event.reply}")
         elif isinstance(event, MemoryJudged):
             log.write(f"{'✓' if event.passed else '·'} {event.right}/{event.asked}  {event.text}")

@@ -43,10 +43,14 @@ class Hypnogram(Static):
     def on_mount(self) -> None:
         self._draw()
 
+    def lay_down(self) -> None:
+        """A night begins; nothing is known of it yet."""
+        self._marks, self._losses, self._head = {}, [], "Falling asleep …"
+        self._draw()
+
     def take(self, event: NightEvent) -> None:
         """One event of a night."""
         if isinstance(event, NightBegan):
-            self._marks, self._losses = {}, []
             again = ", gone on with" if event.resumed else ""
             self._head = f"Night {event.night}{again}: at most {event.budget_minutes:g} min"
         elif isinstance(event, PhaseBegan):
@@ -76,8 +80,6 @@ class Hypnogram(Static):
 
 def brief(event: NightEvent) -> str | None:
     """The night in a few words, for the line of places; None when the event doesn't change them."""
-    if isinstance(event, NightBegan):
-        return "falling asleep"
     if isinstance(event, PhaseBegan):
         return DOING[event.phase]
     if isinstance(event, Progressed):
