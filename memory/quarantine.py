@@ -20,6 +20,7 @@ from memory.trust import shown, suspicion
 HEARSAY = "The document says: "
 SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
 MOST = 40  # statements held back of one episode; the rest is only looked up
+MOST_HELD = 400  # in all: nobody confirms a book
 LONGEST = 400  # characters of one
 
 
@@ -39,7 +40,8 @@ def hold_back(ledger: Ledger, episode: Episode) -> list[Memory]:
 
 def screened(ledger: Ledger, episode: Episode, statements: Iterable[str]) -> list[str]:
     """Of an episode's statements those that may be learnt; what it shows, and what holds a secret, is held back."""
-    hold_back(ledger, episode)
+    if episode.origin is not Origin.DOCUMENT:  # those are held back when they are read, and may be long
+        hold_back(ledger, episode)
     harmless, secret = [], []
     for text in statements:
         kinds = sorted({s.kind for s in secrets_in(text)})
@@ -54,8 +56,10 @@ def screened(ledger: Ledger, episode: Episode, statements: Iterable[str]) -> lis
 def _held(ledger: Ledger, episode: Episode, found: list[tuple[str, str]]) -> list[Memory]:
     if not found:
         return []
-    known = {m.text.removeprefix(HEARSAY) for m in ledger.memories()}
-    new = {text: why for text, why in found if text not in known}
+    every = ledger.memories()
+    known = {m.text.removeprefix(HEARSAY) for m in every}
+    room = MOST_HELD - sum(m.state is MemoryState.QUARANTINED for m in every)
+    new = dict([(text, why) for text, why in found if text not in known][: max(0, room)])
     with ledger.transaction():
         held = ledger.add_memories([(episode.id, text, episode.at) for text in new])
         return [

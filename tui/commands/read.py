@@ -12,7 +12,6 @@ from tui.commands.shared import existing, opened
 from tui.say import Say
 
 PASSAGE = 900  # characters
-MOST = 40  # passages whose statements can be confirmed; the rest is only looked up
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +25,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
     with opened(args, say) as root:
         told = root.home.ledger.append_all([(p, None, None, Origin.DOCUMENT) for p in passages])
         root.store.add(told)
-        held = [m for e in told[:MOST] for m in hold_back(root.home.ledger, e)]
+        held = [m for e in told for m in hold_back(root.home.ledger, e)]
     say.line(
         f"{args.file.name}: {len(told)} passages are in the buffer, as what the document says."
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from agent.conversation import check_message
 from memory.conversation_file import pair, read_conversation
 from memory.errors import UsageError
+from memory.quarantine import hold_back
 from tui.commands.shared import existing, opened, words_or_stdin
 from tui.say import Say
 
@@ -15,7 +16,7 @@ from tui.say import Say
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", nargs="*", metavar="TEXT", help="what you say")
     parser.add_argument(
-        "--file", type=Path, metavar="CONVERSATION.jsonl", help='lines of {"role", "content", "at"}'
+        "--file", type=Path, metavar="CONVERSATION.jsonl", help='lines of {"role", "content", "at", "origin"}'
     )
 
 
@@ -30,6 +31,9 @@ def run(args: argparse.Namespace, say: Say) -> int:
         ledger = root.home.ledger
         told = ledger.append_all(pair(turns)) if turns is not None else [ledger.append(text)]
         root.store.add(told)
+        for episode in told:
+            if not episode.origin.believed:
+                hold_back(ledger, episode)
         count = len(ledger.waiting())
     say.line(f"Told {len(told)}; the buffer holds {count} episode{'s' * (count != 1)}.")
     say.document({"told": [e.id for e in told], "buffer": {"episodes": count}})
