@@ -242,6 +242,28 @@ async def test_a_paused_night_goes_on_and_a_cancelled_one_is_given_up(
     assert [e.id for e in ledger.waiting()] == waiting
 
 
+async def test_falling_asleep_is_shown_before_the_night_says_anything(
+    pilot: Pilot[None], root: Any
+) -> None:
+    gate = threading.Event()
+
+    def night(**_: Any) -> Any:
+        gate.wait(30)
+        yield from ()
+
+    root.night = night
+    app: Any = pilot.app
+    await pilot.press("f4")
+    await until(pilot, lambda: "episodes wait" in seen(app, "#plan"))
+    await pilot.press("s")
+    await until(pilot, lambda: "Falling asleep" in seen(app, "#phases"))
+    assert "☾ falling asleep" in seen(app, "Places") and app.screen.query_one("#wake").display
+    await pilot.press("f2")
+    await until(pilot, lambda: "☾ falling asleep" in seen(app, "Places"))
+    gate.set()
+    await until(pilot, lambda: "☾" not in seen(app, "Places"))
+
+
 async def test_an_error_in_the_interface_is_in_the_log_and_no_traceback_on_the_screen(
     root: Root, home_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

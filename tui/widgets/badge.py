@@ -13,6 +13,7 @@ from memory.episode import Memory
 from memory.store import Recollection
 from sleep.words import abstains, agrees, hard, normal, stem
 from sleep.words import content as told
+from tui.widgets.gauge import pace
 
 
 class Source(StrEnum):
@@ -111,7 +112,7 @@ class Badge(Static):
         worn = f"weights of {adapter}" if adapter else "no night's weights yet"
         speed = reply.reply_tokens / max(reply.seconds, 1e-6)
         stopped = " · stopped" * reply.stopped
-        return cls(f"{looked_up} · {worn} · {speed:.0f} tokens/s{stopped}", found)
+        return cls(f"{looked_up} · {worn} · {pace(speed)}{stopped}", found)
 
     def measuring(self) -> None:
         """It is being found out."""

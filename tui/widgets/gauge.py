@@ -22,5 +22,10 @@ class Gauge(Static):
         parts = [ARM_WORDS[arm], "private" * private]
         parts.append(f"context {'▰' * round(CELLS * share):▱<{CELLS}} {used}/{room}")
         if speed is not None:
-            parts.append(f"{speed:.0f} tokens/s")
+            parts.append(pace(speed))
         self.update(Content(" · ".join(p for p in parts if p)))
+
+
+def pace(speed: float) -> str:
+    """Tokens a second; a slow machine's with a decimal."""
+    return f"{speed:.0f} tokens/s" if speed >= 10 else f"{speed:.1f} tokens/s"
