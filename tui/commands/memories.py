@@ -55,12 +55,15 @@ def run(args: argparse.Namespace, say: Say) -> int:
             return 0
         if args.action == "forget":
             from memory.forgetting import forget
+            from sleep.prepare import give_up
 
             every = ledger.memories()
             gone = [_known(every, word) for word in args.what]
             store = (
                 root.store
             )  # opened before anything is forgotten: it has to be made anew without it
+            if give_up(root.home):
+                say.note("The night that was interrupted is given up: it may have learnt this.")
             receipt = forget(ledger, [m.id for m in gone])
             store.rebuild(ledger.waiting())
             say.line(f"Forgotten: {len(receipt['memories'])}; gone from ledger, buffer and dreams.")

@@ -76,10 +76,10 @@ def files_for(root: Root, platform: str) -> dict[Path, bytes]:
             Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
         )
         command = " ".join(map(quoted, words))
-        # 3 is "nothing to do" and 5 "the app has the home": neither is a failure of the unit.
+        # Nothing to do, the app has the home, it made way for the user: none is a failure of the unit.
         service = (
             "[Unit]\nDescription=somnus sleeps\n\n[Service]\nType=oneshot\nNice=15\nKillSignal=SIGINT\n"
-            f"SuccessExitStatus=3 5\nExecStart={command}\n"
+            f"SuccessExitStatus=3 5 130\nExecStart={command}\n"
         )
         timer = (
             "[Unit]\nDescription=somnus sleeps every night\n\n[Timer]\n"
