@@ -11,7 +11,14 @@ from typing import Any
 from agent.scripted_model import ScriptedModel
 from memory.episode import DreamKind, ExamAnswer, MemoryState, Phase
 from memory.home import Home
-from sleep.events import NightEvent
+from sleep.events import (
+    DreamDreamt,
+    NightBegan,
+    NightEvent,
+    PhaseBegan,
+    PhaseReached,
+    Progressed,
+)
 from tui.root import Root
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -85,3 +92,29 @@ def furnish(home: Home, many: int) -> None:
                 "exam": {"before": 0, "after": len(passed), "asked": len(mine)}, "drift": {"rise": 0.012},
             },
         )  # fmt: skip
+
+
+def a_night() -> list[NightEvent]:
+    """The events of a night in the middle of its learning."""
+    seconds = {Phase.REPLAYED: 12.0, Phase.DREAMT: 130.0}
+    events: list[NightEvent] = [NightBegan(night=3, episodes=4, budget_minutes=60.0)]
+    for phase, spent in seconds.items():
+        events += [
+            PhaseBegan(night=3, phase=phase),
+            PhaseReached(night=3, phase=phase, seconds=spent),
+        ]
+    events += [
+        DreamDreamt(
+            night=3, kind="fact", cue=f"What is my {i}th book called?", gap=5.0 - i / 3,
+            reply=f"Your {i}th book is called Volume {i}.",
+        )
+        for i in range(8, 12)
+    ]  # fmt: skip
+    events += [PhaseBegan(night=3, phase=Phase.SEEDED)]
+    return events + [
+        Progressed(
+            night=3, phase=Phase.SEEDED, done=i, total=40, left=11.0 * (40 - i), note="learning",
+            loss=4.0 / (1 + i / 5),
+        )
+        for i in range(1, 25)
+    ]  # fmt: skip
