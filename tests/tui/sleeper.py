@@ -7,9 +7,11 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from agent.scripted_model import ScriptedModel
+from agent.weights import Checkpoint
 from memory.episode import Phase
 from memory.errors import Interrupted, NothingToLearn
 from sleep.events import DreamDreamt, NightBegan, NightEnded, NightEvent, PhaseReached
@@ -59,3 +61,18 @@ class Sleeper(Root):
         ledger.mark_cleared([e.id for e in waiting], 1)
         yield PhaseReached(night=1, phase=Phase.CLEARED, seconds=0.1)
         yield NightEnded(night=1, outcome="cleared", report={"nice": os.nice(0)})
+
+
+class Dreamer(Root):
+    """Sleeps for real, on the tiny checkpoint that TINY names."""
+
+    @cached_property
+    def embedder(self) -> Any:
+        return OneDirection()
+
+    @cached_property
+    def checkpoint(self) -> Any:
+        tiny = Path(os.environ["TINY"])
+        return Checkpoint(
+            name="tiny", base_path=tiny, path=tiny, base_hash="0" * 64, instincts_hash=None
+        )

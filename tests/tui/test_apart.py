@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sleeper import Sleeper
+from sleeper import Dreamer, Sleeper
 
 from memory.episode import Phase
 from memory.errors import HomeBusyError, Interrupted, NothingToLearn, SomnusError
@@ -96,10 +96,36 @@ def test_what_went_wrong_is_the_same_sentence_here(
         list(sleep_apart(root))
 
 
+def test_a_real_night_apart_is_worn_here_and_leaves_what_was_said_meanwhile(
+    home_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TINY", str(tiny_checkpoint))
+    monkeypatch.setenv("SOMNUS_DREAMS_PER_MEMORY", "4")
+    monkeypatch.setenv("SOMNUS_REHEARSAL_TEXTS", "8")
+    root = Dreamer(Options(home=home_path))
+    root.store.add([root.home.ledger.append("My cat is called Biscuit.")])
+    talk, replies = root.conversation("night"), 0
+    for event in sleep_apart(root):
+        if isinstance(event, PhaseReached):
+            replies += len(list(talk.say(f"It is {event.phase} now, says Oda.")))
+    assert isinstance(event, NightEnded) and event.outcome == "cleared" and replies
+    assert root.home.adapters.current().name == "night-0001"  # type: ignore[union-attr]
+    root.wake()
+    from peft import PeftModel
+
+    assert isinstance(root.model.network, PeftModel)
+    assert root.home.ledger.nights()[0].episodes == (1,)
+    said = {e.said for e in root.home.ledger.waiting()}
+    assert {f"It is {p} now, says Oda." for p in ("replayed", "seeded", "committed")} <= said
+    assert root.store.ids() == {e.id for e in root.home.ledger.waiting()}
+    assert root.home.ledger.check() == "ok"
+    root.close()
+
+
 PARENT = """
 import sys
 from pathlib import Path
-from sleeper import Sleeper
+from sleeper import Dreamer, Sleeper
 from tui.apart import sleep_apart
 from tui.root import Options
 root = Sleeper(Options(home=Path(sys.argv[1])))
