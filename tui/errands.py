@@ -47,9 +47,9 @@ class Errands:
                     for message in work():
                         self._target.post_message(message)
                 except SomnusError as error:
-                    self._target.post_message(Failed(str(error)))
+                    self._target.post_message(Failed(str(error), what))
                 except Exception as error:  # noqa: BLE001  # no traceback reaches the screen
-                    self._target.post_message(Failed(str(self._unexpected(error))))
+                    self._target.post_message(Failed(str(self._unexpected(error)), what))
         self._target.post_message(Idle())
 
     def _unexpected(self, error: Exception) -> SomnusError:

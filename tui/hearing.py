@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 SCREENS: dict[str, type[SomnusScreen]] = {
     s.NAME: s for s in (ChatScreen, MemoryScreen, SleepScreen, RecallScreen)
 }
+THINKING = "thinking"  # what the bridge calls the work on a reply
 Screen = TypeVar("Screen", bound=SomnusScreen)
 Handler = Callable[[Any, Any], Any]
 
@@ -89,7 +90,8 @@ class Hearing(App[None]):
 
     @while_open
     async def on_failed(self, message: m.Failed) -> None:
-        await self.screen_of(ChatScreen).end_reply()
+        if message.what == THINKING:  # a night that fails beside the talk doesn't end a reply
+            await self.screen_of(ChatScreen).end_reply()
         self.notify(message.text, severity="error", timeout=12, markup=False)
         self._hand_on(message)
 

@@ -15,8 +15,11 @@ from test_app import idle, until
 from textual import events
 from textual.pilot import Pilot
 
+from memory.errors import Interrupted
 from tui.app import SomnusApp
 from tui.root import Options, Root
+from tui.screens.messages import Woke
+from tui.widgets.exchange import Exchange
 from tui.widgets.message_box import MessageBox
 
 
@@ -81,3 +84,25 @@ async def test_enter_does_not_overtake_the_letters_before_it(pilot: Pilot[None],
     pilot.app.post_message(events.Key("enter", "\r"))
     await until(pilot, lambda: [e.said for e in root.home.ledger.episodes()] == ["Quickly"])
     await until(pilot, idle(pilot.app))  # type: ignore[arg-type]
+
+
+async def test_a_night_that_fails_beside_the_talk_does_not_end_a_reply(
+    pilot: Pilot[None], root: Any
+) -> None:
+    gate = threading.Event()
+    app: Any = pilot.app
+
+    def slow(*_: Any, **__: Any) -> Any:
+        yield "Slowly, "
+        gate.wait(30)
+        yield "but surely."
+
+    root.model.stream = slow
+    app.screen.query_one(MessageBox).write("Hello.")
+    await pilot.press("enter")
+    await until(pilot, lambda: bool(app.bridge.busy))
+    app.post_message(Woke(False, Interrupted("The night pauses.")))
+    await until(pilot, lambda: "The night pauses." in str(app.journal.lines))
+    gate.set()
+    await until(pilot, lambda: len(app.screen.query(".source")) == 1)
+    assert app.screen.query_one(Exchange).replied == "Slowly, but surely."

@@ -127,9 +127,10 @@ class Confirmed(Message):
 
 @dataclass
 class Failed(Message):
-    """One sentence about what went wrong."""
+    """One sentence about what went wrong, and with what work."""
 
     text: str
+    what: str = ""
 
 
 @dataclass

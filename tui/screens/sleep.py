@@ -24,6 +24,8 @@ from tui.widgets.hypnogram import Hypnogram
 from tui.widgets.places import Places
 from tui.widgets.status_line import StatusLine
 
+BESIDE = 6  # cells of the log's frame and scrollbar
+
 
 class SleepScreen(SomnusScreen):
     """A night, live, and the nights so far."""
@@ -100,11 +102,10 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
         report = message.report
         self._show_plan(message.refusal if report is None else plan_text(report))
         if report is not None and not self.has_class("-past") and not self._events:
-            log = self.query_one("#dreams", RichLog)
-            log.clear()
-            log.write("What waits for the first night:")
+            self.query_one("#dreams", RichLog).clear()
+            self._log("What waits for the first night:")
             for said in report["said"]:
-                log.write(f"▤ {short(said, 200)}")
+                self._log(f"▤ {short(said, 200)}")
 
     def _show_plan(self, text: str) -> None:
         root = self.somnus.root
@@ -198,18 +199,22 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
     def _show(self, event: NightEvent) -> None:
         if isinstance(event, NightBegan):
             self._lie()
-        log = self.query_one("#dreams", RichLog)
         self.query_one(Hypnogram).take(event)
         if isinstance(event, DreamDreamt):
-            log.write(f"☾ {event.gap:4.1f} nats  {event.cue}  →  {event.reply}")
+            self._log(f"☾ {event.gap:4.1f} nats  {event.cue}  →  {event.reply}")
         elif isinstance(event, MemoryJudged):
-            log.write(f"{'✓' if event.passed else '·'} {event.right}/{event.asked}  {event.text}")
+            self._log(f"{'✓' if event.passed else '·'} {event.right}/{event.asked}  {event.text}")
         elif isinstance(event, NightEnded):
             self._wake()
             mark_seen(self.somnus.root.home.ledger)
             self.refill()
             self.query_one("#nights", Grid).move_cursor(row=0)
             self.query_one("#verdict", Static).update(Content(verdict(event.report, event.night)))
+
+    def _log(self, line: str) -> None:
+        """The log was hidden by day and may not know its width yet."""
+        width = max(20, self.size.width - BESIDE)
+        self.query_one("#dreams", RichLog).write(line, width=width)
 
     def _wake(self) -> None:
         self.remove_class("-asleep")
