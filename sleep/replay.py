@@ -1,8 +1,8 @@
 """Replay: what the user said becomes memories, in the user's own words, with date and source.
 
 Only the user's own words count, not quotations. A memory is a statement as it was made: the model is asked what is
-worth remembering, but only to tell facts from small talk. Its own wording is never kept, so that nothing is invented and
-nothing lost by a model that reads badly (measured: its lists dropped reasons, colours and years; see LAB.md).
+worth remembering, but only to tell facts from small talk. Its own wording is never kept, so that nothing is invented
+and nothing lost by a model that reads badly (measured: its lists dropped reasons, colours and years; see LAB.md).
 """
 
 from __future__ import annotations

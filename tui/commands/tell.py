@@ -16,7 +16,10 @@ from tui.say import Say
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", nargs="*", metavar="TEXT", help="what you say")
     parser.add_argument(
-        "--file", type=Path, metavar="CONVERSATION.jsonl", help='lines of {"role", "content", "at", "origin"}'
+        "--file",
+        type=Path,
+        metavar="CONVERSATION.jsonl",
+        help='lines of {"role", "content", "at", "origin"}',
     )
 
 
