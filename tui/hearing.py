@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from textual.app import App
 from textual.message import Message
 
+from memory.errors import Interrupted
 from tui.screens import messages as m
 from tui.screens.base import SomnusScreen
 from tui.screens.chat import ChatScreen
@@ -163,7 +164,9 @@ class Hearing(App[None]):
         self.vigil.woke(message.by_itself, message.error)
         self._tell_night("")
         self.screen_of(SleepScreen).rolled_back()
-        if message.error is not None:
+        if isinstance(message.error, Interrupted):  # as somebody wished
+            self.notify(str(message.error))
+        elif message.error is not None:
             await self.on_failed(m.Failed(str(message.error)))
 
     @while_open

@@ -15,7 +15,7 @@ from test_app import idle, until
 from textual import events
 from textual.pilot import Pilot
 
-from memory.errors import Interrupted
+from memory.errors import SomnusError
 from tui.app import SomnusApp
 from tui.root import Options, Root
 from tui.screens.messages import Woke
@@ -101,8 +101,8 @@ async def test_a_night_that_fails_beside_the_talk_does_not_end_a_reply(
     app.screen.query_one(MessageBox).write("Hello.")
     await pilot.press("enter")
     await until(pilot, lambda: bool(app.bridge.busy))
-    app.post_message(Woke(False, Interrupted("The night pauses.")))
-    await until(pilot, lambda: "The night pauses." in str(app.journal.lines))
+    app.post_message(Woke(False, SomnusError("The night failed.")))
+    await until(pilot, lambda: "The night failed." in str(app.journal.lines))
     gate.set()
     await until(pilot, lambda: len(app.screen.query(".source")) == 1)
     assert app.screen.query_one(Exchange).replied == "Slowly, but surely."

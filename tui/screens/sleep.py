@@ -101,7 +101,8 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
             return
         report = message.report
         self._show_plan(message.refusal if report is None else plan_text(report))
-        if report is not None and not self.has_class("-past") and not self._events:
+        first = not (self._events or self.asleep or self.has_class("-past"))
+        if report is not None and first:
             self.query_one("#dreams", RichLog).clear()
             self._log("What waits for the first night:")
             for said in report["said"]:
