@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -105,9 +105,10 @@ def generate(
     *,
     most: int,
     end: int,
+    stops: Collection[int] = (),
     rows: int = ROWS,
 ) -> Iterator[tuple[int, int]]:
-    """Yield (index of the prompt, token) as replies grow; the last token is `end`, or the `most`-th.
+    """Yield (index of the prompt, token) as replies grow; the last token is `end`, one of `stops`, or the `most`-th.
 
     Args:
         inner: a causal language model of transformers (`.model`, `.lm_head`), adapter layers in place.
@@ -137,7 +138,7 @@ def generate(
             i = who[slot]
             said[i] += 1
             yield i, token[slot]
-            if token[slot] == end or said[i] >= most:
+            if token[slot] == end or token[slot] in stops or said[i] >= most:
                 slots.leave(slot)
                 who[slot], token[slot] = who[-1], token[-1]
                 who.pop()

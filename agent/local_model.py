@@ -154,14 +154,20 @@ class LocalModel(Encoder):
     ) -> list[list[int]]:
         """Reply token ids for each prompt's ids, without the end; `progress` hears how many are done."""
         replies: list[list[int]] = [[] for _ in prompts]
+        ends = {self.end_id, *self._stops(sampling)}
         done = 0
         for i, token in self._generate(prompts, sampling, adapter):
             if token != self.end_id:
                 replies[i].append(token)
-            if token == self.end_id or len(replies[i]) == sampling.max_tokens:
+            if token in ends or len(replies[i]) == sampling.max_tokens:
                 done += 1
                 progress(done)
         return replies
+
+    def _stops(self, sampling: Sampling) -> list[int]:
+        """Stop strings that are one token: a row ends there. Longer ones are cut from its text."""
+        ids = [self.tokenizer(s, add_special_tokens=False).input_ids for s in sampling.stop]
+        return [some[0] for some in ids if len(some) == 1]
 
     def _generate(
         self, prompts: Sequence[Sequence[int]], sampling: Sampling, adapter: bool
@@ -173,6 +179,7 @@ class LocalModel(Encoder):
                 engine.chooser(sampling, self.device),
                 most=sampling.max_tokens,
                 end=self.end_id,
+                stops=self._stops(sampling),
             )
             while True:
                 with torch.inference_mode():

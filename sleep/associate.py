@@ -61,23 +61,25 @@ def nearest(
 
 def leading(
     embedder: Embedder, dreams: Sequence[Dream], told: Mapping[MemoryId, Sequence[str]]
-) -> list[Dream]:
-    """The dreams whose cue leads to their memory: among all of them it is one of the first few by similarity.
+) -> tuple[list[Dream], set[Dream]]:
+    """The dreams whose cue leads to their memory, being among the first few by similarity; and those where it is first.
 
     "Who did I tell you about?" fits any. A neighbour, which nothing answers, need not lead anywhere.
     """
     if not dreams:
-        return []
+        return [], set()
     owner = [m for m, statements in told.items() for _ in statements]
     statements = np.array(embedder.embed([t for said in told.values() for t in said]))  # (S, D)
     cosines = np.array(embedder.embed([d.cue for d in dreams])) @ statements.T  # (dreams, S)
-    out = []
+    kept, first = [], set()
     for dream, row in zip(dreams, cosines, strict=True):
         own = max(value for value, m in zip(row, owner, strict=True) if m in dream.memories)
         nearer = {m for value, m in zip(row, owner, strict=True) if value > own}
         if dream.kind is DreamKind.NEVER or len(nearer) < NEAR:
-            out.append(dream)
-    return out
+            kept.append(dream)
+        if not nearer:
+            first.add(dream)
+    return kept, first
 
 
 def supersede(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -38,7 +38,7 @@ Progress = Callable[[int, int], None]
 class DreamConfig:
     """How many dreams, and how sure the second reading must be."""
 
-    samples: int = 24
+    samples: int = 32
     """Dreams sampled a memory."""
     temperature: float = 0.75
     top_p: float = 0.95
@@ -96,32 +96,38 @@ def sample(
         shares = SHARES | ({DreamKind.WAS: WAS_SHARE} if len(statements) > 1 else {})
         for kind, share in shares.items():
             asked += [(memory, kind)] * max(1, round(config.samples * share / total))
+    # Where the reply is known, the cue is enough; those that go on to a reply come last.
+    asked.sort(key=lambda a: not (a[0] in whole and a[1] in WHOLE))
+    brief = sum(m in whole and kind in WHOLE for m, kind in asked)
     prompts = [model.encode(prompt.dreaming(told[m], kind)) for m, kind in asked]
-    sampling = Sampling(
-        max_tokens=config.tokens, temperature=config.temperature, top_p=config.top_p, seed=seed
-    )
-    rows = model.decode(
-        prompts, sampling, adapter=False, progress=lambda done: progress(done, len(prompts))
-    )
+    rows: list[list[int]] = []
+
+    def more(done: int) -> None:
+        progress(len(rows) + done, len(prompts))
+
+    for some, stop in ((prompts[:brief], ("\n",)), (prompts[brief:], ())):
+        how = Sampling(
+            max_tokens=config.tokens, temperature=config.temperature, top_p=config.top_p, seed=seed, stop=stop,
+        )  # fmt: skip
+        rows += model.decode(some, how, adapter=False, progress=more)
     dreams: list[Dream] = []
     seen: set[tuple[int, str]] = set()
-    for (memory, kind), row in zip(asked, rows, strict=True):
-        parsed = parse(model.text(row))
+    for number, ((memory, kind), row) in enumerate(zip(asked, rows, strict=True)):
+        text = model.text(row)
+        parsed = parse(f"{text}\n{whole[memory]}" if number < brief else text, config.tokens)
         if parsed is None or (memory, normal(parsed[0])) in seen:
             continue
         cue, reply = parsed
-        if kind in WHOLE and not abstains(reply):
-            reply = whole.get(memory, reply)
         if is_true_to(" ".join(told[memory]), kind, cue, reply):
             seen.add((memory, normal(cue)))
             dreams.append(Dream(night=night, memories=(memory,), kind=kind, cue=cue, reply=reply))
     return dreams
 
 
-def parse(text: str) -> tuple[str, str] | None:
-    """A dream's two lines, or None when it isn't one."""
+def parse(text: str, longest: int = 25) -> tuple[str, str] | None:
+    """A dream's two lines, or None when it isn't one; the reply has at most `longest` words."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if len(lines) != 2 or "?" not in lines[0] + "?" or len(lines[1].split()) > 25:
+    if len(lines) != 2 or len(lines[1].split()) > longest:
         return None
     if len(lines[0].split()) < 2 or not words(lines[1]):
         return None
@@ -149,10 +155,14 @@ def read_again(
     neighbours: Mapping[MemoryId, Sequence[str]],
     config: DreamConfig,
     *,
+    nearest: Collection[Dream] = (),
     progress: Progress = lambda done, total: None,
 ) -> list[Rehearsed]:
     """The dreams that a second reading answers the same, with their gap and the teacher's log-probabilities.
 
+    `nearest` are those whose cue is nearest to its memory, as the buffer finds it. Where such a cue is answered with
+    the memory itself, the reply is true and the choice is the retriever's, the better judge of far questions; the
+    reader need not agree, and is no teacher then.
     gap = NLL(student, without the episode) − NLL(teacher, with it), in nats a token.
     """
     replies = [model.encode_reply(d.reply) for d in dreams]
@@ -170,12 +180,15 @@ def read_again(
         said = [t for m in sorted(dream.memories) for t in told[m]]
         reading.append((model.encode(prompt.reading(dream.cue, [*near, *said])), reply))
     read = scored(model, reading, adapter=False, progress=more)
+    texts = [" ".join(t for m in d.memories for t in told[m]) for d in dreams]
+    agreed = [
+        confirms(model, d, text, logp, config)
+        for d, text, (logp, _, _) in zip(dreams, texts, read, strict=True)
+    ]
     sure = [
         i
-        for i, (logp, _, _) in enumerate(read)
-        if confirms(
-            model, dreams[i], " ".join(t for m in dreams[i].memories for t in told[m]), logp, config
-        )
+        for i, d in enumerate(dreams)
+        if agreed[i] or (d in nearest and faithful(d.reply, texts[i]))
     ]
     total = len(dreams) + len(sure)
     blank = [(model.encode(prompt.chat(dreams[i].cue)), replies[i]) for i in sure]
@@ -185,7 +198,8 @@ def read_again(
         logp, top_ids, top_logp = read[i]
         gap = float((logp - own).mean())
         lesson = Lesson((*ids, *reply), len(ids), top_ids, top_logp)
-        out.append(Rehearsed(replace(dreams[i], gap=gap), surer(lesson, logp, config.certain)))
+        share = config.certain if agreed[i] else 1.0
+        out.append(Rehearsed(replace(dreams[i], gap=gap), surer(lesson, logp, share)))
     return out
 
 

@@ -86,11 +86,11 @@ def dream(room: Room) -> Iterator[NightEvent]:
         room, Phase.DREAMT, "dreaming",
         lambda tick: dreams.sample(room.model, told, config, night=room.number, seed=room.seed, progress=tick),
     )  # fmt: skip
-    raw = leading(room.embedder, raw, told)
+    raw, first = leading(room.embedder, raw, told)
     near = nearest(room.embedder, room.memories, room.memories, config.neighbours)
     read = yield from _work(
         room, Phase.DREAMT, "reading them again",
-        lambda tick: dreams.read_again(room.model, raw, told, near, config, progress=tick),
+        lambda tick: dreams.read_again(room.model, raw, told, near, config, nearest=first, progress=tick),
     )  # fmt: skip
     room.rehearsed = dreams.choose(read, config, exam=room.config.exam, seed=room.seed)
     room.ledger.clear_dreams(room.number)

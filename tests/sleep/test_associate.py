@@ -48,5 +48,5 @@ def test_a_cue_leads_to_its_memory_or_is_left_out(embedder: Embedder) -> None:
     good = dream(1, "Who is Biscuit, my cat?")
     astray = dream(1, "Live in Bern, boss Ida, code 4711?")
     never = dream(1, "Live in Bern, boss Ida, code 4711?", DreamKind.NEVER)
-    assert leading(embedder, [good, astray, never], told) == [good, never]
-    assert leading(embedder, [], told) == []
+    assert leading(embedder, [good, astray, never], told) == ([good, never], {good})
+    assert leading(embedder, [], told) == ([], set())

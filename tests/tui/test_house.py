@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from memory.adapters import AdapterCard, Adapters
 from memory.episode import DreamKind, ExamAnswer, MemoryState, Phase
 from memory.home import Home
 
@@ -42,8 +43,23 @@ def slept(home_path: Path, somnus: Run) -> Path:
             "outcome": "cleared", "learned": [{"text": CAT}], "kept_back": [],
             "exam": {"before": 0, "after": 1, "asked": 1},
         }  # fmt: skip
-        home.ledger.advance(1, Phase.CLEARED, report=report, finished=episode.at)
+        name = wear(home.adapters, night.number)
+        home.ledger.advance(1, Phase.CLEARED, report=report, finished=episode.at, adapter=name)
     return home_path
+
+
+def wear(adapters: Adapters, night: int) -> str:
+    """Put on an adapter that says nothing: what the ledger calls learnt must be in the weights."""
+    card = AdapterCard(
+        name=f"night-{night:04d}", night=night, parent=None, base_hash="x", memories=(1,)
+    )
+    staging = adapters.folder / f".staging-{card.name}"
+    staging.mkdir(parents=True)
+    (staging / "adapter_model.safetensors").write_bytes(b"weights")
+    (staging / "adapter_config.json").write_text("{}")
+    adapters.commit(staging, card)
+    adapters.point(card.name)
+    return card.name
 
 
 def test_a_night_can_be_listed_shown_and_undone(somnus: Run, slept: Path) -> None:
