@@ -58,7 +58,7 @@ class Config(BaseSettings):
     """Adapters of earlier nights kept on disk."""
     keep_adapters_mb: int = Field(default=500, ge=1)
     """The most they may take, in MB."""
-    rehearsal_texts: int = Field(default=64, ge=8)
+    rehearsal_texts: int = Field(default=128, ge=8)
     """Texts of the base that a night rehearses, so that general ability stays."""
     dreams_per_memory: int = Field(default=32, ge=4, le=200)
     """Dreams sampled for each memory."""

@@ -8,9 +8,9 @@ from typing import Any
 from memory.episode import Episode, Memory, MemoryState
 
 # Measured on two cores with the default model, rounded up (sleep/LAB.md).
-START_SECONDS = 75.0  # the base's own texts, drift, saving
-DREAM_SECONDS = 0.35  # sampling and reading one dream
-LESSON_SECONDS = 0.30  # one lesson once, with its share of rehearsal
+START_SECONDS = 90.0  # the base's own texts, drift, saving
+DREAM_SECONDS = 0.22  # sampling and reading one dream
+LESSON_SECONDS = 0.27  # one lesson once, with its share of rehearsal
 EXAM_SECONDS = 1.5  # a memory's questions, with and without the adapter
 
 

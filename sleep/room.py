@@ -38,7 +38,7 @@ class SleepConfig:
     limits: Limits = field(default_factory=Limits)
     exam: int = 4
     """Questions a memory, set aside before training."""
-    texts: int = 64
+    texts: int = 128
     """Texts of the base to rehearse; a tenth more is kept aside to measure drift."""
     earlier_dreams: int = 64
     """Dreams of earlier nights rehearsed, at most."""

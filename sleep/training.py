@@ -34,12 +34,16 @@ class TrainingConfig:
     """Lessons a step. 8 learns faster per pass than 16 on thirty memories."""
     rehearsal_rows: int = 2
     """Rehearsal texts in every step."""
-    rehearsal_weight: float = 1.0
+    rehearsal_weight: float = 4.0
     """Weight of their divergence beside the lessons'."""
-    passes: int = 5
+    passes: int = 4
     """Times each lesson is seen …"""
     least_steps: int = 72
     """… or more often, after a day on which little was said: below this a name is not learnt, only hinted at."""
+    lead: int = 6
+    """Tokens at the beginning of an answer, where it is decided which memory is told …"""
+    lead_weight: float = 4.0
+    """… and their weight: the rest is recited, and would drown them in the mean."""
     warm_up: float = 0.05
     """Share of steps with rising learning rate."""
     beta: float = 0.0
@@ -132,12 +136,19 @@ def _backward(
             )
             for x, q in zip(every, student, strict=True)
         ]  # each (A,)
-        weight = sum(x.weight * x.answers for x in lessons)
-        learnt = torch.stack([x.weight * d.sum() for x, d in zip(lessons, per_token, strict=False)])
-        loss = learnt.sum() / weight
+        weights = [x.weight * _weights(x.answers, config) for x in lessons]
+        learnt = [(w.to(d) * d).sum() for w, d in zip(weights, per_token, strict=False)]
+        loss = torch.stack(learnt).sum() / sum(float(w.sum()) for w in weights)
         stayed = torch.cat(per_token[len(lessons) :]).mean() if kept else torch.zeros(())
         (loss + config.rehearsal_weight * stayed).backward()
     return float(loss.detach()), float(stayed.detach())
+
+
+def _weights(answers: int, config: TrainingConfig) -> Tensor:
+    """Weight of each answer token (A,)."""
+    weights = torch.ones(answers)
+    weights[: config.lead] = config.lead_weight
+    return weights
 
 
 def passes(lessons: Sequence[Lesson], config: TrainingConfig, seed: int) -> list[list[Lesson]]:

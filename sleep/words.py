@@ -20,7 +20,8 @@ IDLE = frozenset(
 )
 OURS = re.compile(r"\b(I|me|my|mine|we|us|our|ours)\b(?!['’]?\w)", re.IGNORECASE)
 ABSTAIN = re.compile(
-    r"(have\s?n[o']?t|have not|never|did\s?n[o']?t|did not) (told|tell|mention)|(do\s?n[o']?t|do not) know|not told me"
+    r"you(?:'ve| have)? ?(?:have\s?n[o']?t|have not|not|never|did\s?n[o']?t|did not)(?: \w+)? (?:told|tell|mention)"
+    r"|(?:do\s?n[o']?t|do not) know|not told me"
 )
 
 

@@ -41,7 +41,7 @@ class InstinctsConfig:
     """Texts of the base to rehearse."""
     training: TrainingConfig = field(
         default_factory=lambda: TrainingConfig(
-            lr=1e-3, rehearsal_rows=1, rehearsal_weight=0.7, warm_up=0.03
+            lr=1e-3, rehearsal_rows=1, rehearsal_weight=0.7, warm_up=0.03, lead_weight=1.0
         )
     )
 
