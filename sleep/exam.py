@@ -18,11 +18,13 @@ from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import Dream, DreamKind, ExamAnswer, MemoryId
+from sleep import lora
 from sleep.lesson import SLICE, Lesson, answer_slices, batch, chunks
 from sleep.loss import divergence
 from sleep.words import abstains, agrees
 
 ANSWER_TOKENS = 40
+SHRINK, LEAST_LEFT = 0.93, 0.7
 Progress = Callable[[int, int], None]
 
 
@@ -117,14 +119,31 @@ def kl_to_base(model: LocalModel, texts: Sequence[Lesson]) -> float:
 
 def drift(model: LocalModel, ledger: Any, texts: Sequence[Lesson], base_hash: str) -> Drift:
     """Perplexity on the probe text against the model without any night's adapter, measured at the first night."""
-    probe = probe_text()
-    key = f"perplexity:{base_hash}"
-    before = ledger.meta(key)
-    if before is None:  # the first night: with tonight's rank off, nothing is worn
-        before = str(perplexity(model, probe, adapter=False))
-        ledger.set_meta(key, before)
     return Drift(
-        perplexity_before=float(before),
-        perplexity_after=perplexity(model, probe),
+        perplexity_before=_untouched(model, ledger, base_hash),
+        perplexity_after=perplexity(model, probe_text()),
         kl=kl_to_base(model, texts),
     )
+
+
+def temper(model: LocalModel, ledger: Any, base_hash: str, most: float) -> float:
+    """Shrink tonight's rank until perplexity on the probe text has risen by `most` or less; the share that is left.
+
+    What was learnt survives a little less of it; general ability, which falls with the square, need not be thrown away
+    with the night.
+    """
+    before, left = _untouched(model, ledger, base_hash), 1.0
+    while left > LEAST_LEFT and not perplexity(model, probe_text()) <= before * (1.0 + most):
+        lora.shrink(model, SHRINK)
+        left *= SHRINK
+    return round(left, 2)
+
+
+def _untouched(model: LocalModel, ledger: Any, base_hash: str) -> float:
+    """Perplexity on the probe text before any night: measured with tonight's rank off at the first, then noted."""
+    key = f"perplexity:{base_hash}"
+    before = ledger.meta(key)
+    if before is None:
+        before = str(perplexity(model, probe_text(), adapter=False))
+        ledger.set_meta(key, before)
+    return float(before)

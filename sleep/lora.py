@@ -54,6 +54,14 @@ def _factors(model: LocalModel) -> list[tuple[str, Tensor]]:
     return [(n, p) for n, p in model.network.named_parameters() if "lora_" in n]
 
 
+def shrink(model: LocalModel, share: float) -> None:
+    """Multiply what the new rank adds to the weights by `share`."""
+    with torch.no_grad():
+        for name, parameter in _factors(model):
+            if "lora_B" in name:
+                parameter.mul_(share)
+
+
 def save(
     model: LocalModel, folder: Path, *, past: Path | None = None, dtype: torch.dtype = torch.float32
 ) -> None:

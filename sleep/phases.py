@@ -170,6 +170,8 @@ def seed(room: Room) -> Iterator[NightEvent]:
             night=room.number, phase=Phase.SEEDED, done=len(rewards), total=room.config.imitation.rounds,
             note=f"imitating, reward {value:.2f}",
         )  # fmt: skip
+    most = room.config.limits.tempered
+    room.report["left"] = exam.temper(room.model, room.ledger, room.base_hash, most)
     lora.save(room.model, room.staging, past=room.past)
     resume.unlink(missing_ok=True)
     room.sign()

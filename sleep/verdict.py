@@ -33,6 +33,8 @@ class Limits:
 
     perplexity_rise: float = 0.08
     """Largest rise of perplexity on general text over the model without any night's adapter."""
+    tempered: float = 0.05
+    """Rise from which a night's learning is shrunk, before its exam."""
     earlier_loss: float = 0.2
     """Largest share of earlier nights' exam questions that may be lost, of those right before."""
     least_earlier: int = 3
