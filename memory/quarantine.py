@@ -40,7 +40,8 @@ def hold_back(ledger: Ledger, episode: Episode) -> list[Memory]:
 
 def screened(ledger: Ledger, episode: Episode, statements: Iterable[str]) -> list[str]:
     """Of an episode's statements those that may be learnt; what it shows, and what holds a secret, is held back."""
-    if episode.origin is not Origin.DOCUMENT:  # those are held back when they are read, and may be long
+    # Documents are held back when they are read, and may be long.
+    if episode.origin is not Origin.DOCUMENT:
         hold_back(ledger, episode)
     harmless, secret = [], []
     for text in statements:
