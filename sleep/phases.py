@@ -171,7 +171,7 @@ def seed(room: Room) -> Iterator[NightEvent]:
             note=f"imitating, reward {value:.2f}",
         )  # fmt: skip
     most = room.config.limits.tempered
-    room.report["left"] = exam.temper(room.model, room.ledger, room.base_hash, most)
+    room.report["tempered"] = exam.temper(room.model, room.ledger, room.base_hash, most)
     lora.save(room.model, room.staging, past=room.past)
     resume.unlink(missing_ok=True)
     room.sign()
