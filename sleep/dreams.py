@@ -28,7 +28,7 @@ SHARES = {DreamKind.FACT: 9, DreamKind.REVERSE: 6, DreamKind.INDIRECT: 7, DreamK
 WAS_SHARE = 6
 WHOLE = (DreamKind.FACT, DreamKind.REVERSE, DreamKind.INDIRECT)
 """Kinds that are answered with the whole memory, where it could be retold."""
-LONGEST = 40  # words of a retelling: nobody wants to hear more
+LONGEST = 40  # words of a reply: nobody wants to hear more
 Told = Mapping[MemoryId, Sequence[str]]
 """A memory's statement, and before it those whose place it took."""
 Progress = Callable[[int, int], None]
@@ -114,7 +114,7 @@ def sample(
     seen: set[tuple[int, str]] = set()
     for number, ((memory, kind), row) in enumerate(zip(asked, rows, strict=True)):
         text = model.text(row)
-        parsed = parse(f"{text}\n{whole[memory]}" if number < brief else text, config.tokens)
+        parsed = parse(f"{text}\n{whole[memory]}" if number < brief else text)
         if parsed is None or (memory, normal(parsed[0])) in seen:
             continue
         cue, reply = parsed
@@ -124,10 +124,10 @@ def sample(
     return dreams
 
 
-def parse(text: str, longest: int = 25) -> tuple[str, str] | None:
-    """A dream's two lines, or None when it isn't one; the reply has at most `longest` words."""
+def parse(text: str) -> tuple[str, str] | None:
+    """A dream's two lines, or None when it isn't one."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if len(lines) != 2 or len(lines[1].split()) > longest:
+    if len(lines) != 2 or len(lines[1].split()) > LONGEST:
         return None
     if len(lines[0].split()) < 2 or not words(lines[1]):
         return None

@@ -11,6 +11,8 @@ import torch
 from tiny import make_checkpoint
 
 from agent.local_model import LocalModel
+from memory.ledger import Ledger
+from sleep import exam, lora
 from sleep.lesson import SLICE, answer_logp, answer_slices, batch, hard, scored, surer
 from sleep.training import TrainingConfig, passes
 
@@ -87,3 +89,19 @@ def test_certainty_is_lent_to_the_answer_and_nothing_else() -> None:
     assert torch.allclose(
         surer(taught, torch.tensor([0.2, 0.04]).log(), 0.0).top_logp[0], unsure[1][0]
     )
+
+
+def test_a_night_is_tempered_until_general_ability_is_back(tmp_path: Path) -> None:
+    model = LocalModel.load(make_checkpoint(tmp_path / "llama", "llama"), name="x", device="cpu")
+    lora.expand(model, rank=4, targets=lora.MLP, seed=0)
+    draw = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, factor in model.network.named_parameters():
+            if "lora_B" in name:
+                factor.copy_(torch.randn(factor.shape, generator=draw) * 0.3)
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        before = exam.perplexity(model, exam.probe_text())
+        assert exam.temper(model, ledger, "hash", 1e9) == 1.0  # nothing to mend
+        assert exam.temper(model, ledger, "hash", 0.0) < 0.75
+        untouched = exam.perplexity(model, exam.probe_text(), adapter=False)
+        assert untouched < exam.perplexity(model, exam.probe_text()) < before
