@@ -104,6 +104,7 @@ class Database:
             "synchronous=FULL",
             "secure_delete=ON",
             "foreign_keys=ON",
+            "wal_autocheckpoint=200",  # pages: a log that is small beside the ledger it belongs to
         ):
             self._db.execute(f"PRAGMA {setting}").fetchall()
         if version < ledger_schema.VERSION:
