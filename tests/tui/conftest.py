@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import idle, until
+from stage import make_stage_root
+from textual.pilot import Pilot
 
 from agent.scripted_model import ScriptedModel
 from memory.episode import Phase
@@ -26,8 +29,9 @@ from sleep.events import (
     PhaseBegan,
     PhaseReached,
 )
+from tui.app import SomnusApp
 from tui.cli import main
-from tui.root import Root
+from tui.root import Options, Root
 
 REPORT: dict[str, Any] = {
     "night": 1, "learned": [{"memory": 1, "text": "My cat is called Biscuit."}], "kept_back": [],
@@ -116,3 +120,20 @@ def ledger(home_path: Path) -> Iterator[Any]:
         pass
     with Home.open(home_path, read_only=True) as home:
         yield home.ledger
+
+
+@pytest.fixture
+def root(embedder: Any, home_path: Path) -> Iterator[Root]:
+    """The stage's root, its home still empty."""
+    opened = make_stage_root(embedder)(Options(home=home_path))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+async def pilot(root: Root) -> AsyncIterator[Pilot[None]]:
+    """A started app, its model loaded."""
+    app = SomnusApp(root)
+    async with app.run_test(size=(80, 24)) as driven:
+        await until(driven, idle(app))
+        yield driven

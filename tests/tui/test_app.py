@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import CAT, idle, say, seen, until
 from textual.pilot import Pilot
-from textual.widgets import DataTable, Markdown, Static
+from textual.widgets import DataTable, Markdown
 
 from memory.episode import MemoryId, MemoryState
 from memory.home import Home
@@ -22,49 +22,12 @@ from tui.screens.confirm import Confirm
 from tui.widgets.message_box import MessageBox
 from tui.widgets.status_line import StatusLine
 
-CAT = "My cat is called Biscuit."
-
-
-async def until(pilot: Pilot[None], true: Callable[[], bool], seconds: float = 15.0) -> None:
-    """Wait for something to become true; a single pause is not enough for threads."""
-    for _ in range(int(seconds / 0.02)):
-        await pilot.pause(0.02)
-        if true():
-            return
-    pytest.fail("it never came true")
-
-
-def idle(app: SomnusApp) -> Callable[[], bool]:
-    return lambda: app.ready and not app.bridge.busy
-
-
-def seen(app: SomnusApp, selector: str) -> str:
-    return "\n".join(str(w.content) for w in app.screen.query(selector).results(Static))
-
 
 @pytest.fixture
 def root(make_root: type[Root], home_path: Path) -> Any:
     opened = make_root(Options(home=home_path))
     yield opened
     opened.close()
-
-
-@pytest.fixture
-async def pilot(root: Root) -> AsyncIterator[Pilot[None]]:
-    """A started app, its model loaded."""
-    app = SomnusApp(root)
-    async with app.run_test(size=(80, 24)) as driven:
-        await until(driven, idle(app))
-        yield driven
-
-
-async def say(pilot: Pilot[None], text: str) -> None:
-    """Type, send, and wait for the end of the reply."""
-    app: Any = pilot.app
-    before = len(app.screen.query(".source"))
-    app.screen.query_one(MessageBox).text = text
-    await pilot.press("enter")
-    await until(pilot, lambda: len(app.screen.query(".source")) > before and not app.bridge.busy)
 
 
 async def test_the_first_frame_comes_before_the_model(make_root: Any, home_path: Path) -> None:

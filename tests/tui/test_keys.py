@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from stage import furnish, make_stage_root
-from test_app import idle, seen, until
+from driving import idle, seen, until
+from stage import furnish
 from textual.pilot import Pilot
 
 from memory.config import save_setting
 from tui.app import SCREENS, SomnusApp
-from tui.root import Options, Root
+from tui.root import Root
 from tui.screens.base import SomnusScreen
 from tui.screens.keys import bindings
 from tui.screens.messages import Failed
@@ -22,19 +21,9 @@ from tui.widgets.message_box import MessageBox
 
 
 @pytest.fixture
-def root(embedder: Any, home_path: Path) -> Any:
-    opened = make_stage_root(embedder)(Options(home=home_path))
-    furnish(opened.home, 12)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-async def pilot(root: Root) -> AsyncIterator[Pilot[None]]:
-    app = SomnusApp(root)
-    async with app.run_test(size=(80, 24)) as driven:
-        await until(driven, idle(app))
-        yield driven
+def root(root: Root) -> Root:
+    furnish(root.home, 12)
+    return root
 
 
 def test_every_key_has_a_name_of_its_own() -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import idle, seen, shown, until
 from stage import furnish, make_stage_root
-from test_app import idle, seen, until
-from test_screens import shown
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -24,21 +22,16 @@ from tui.widgets.grid import Grid
 
 
 @pytest.fixture
-def root(embedder: Any, home_path: Path) -> Any:
-    opened = make_stage_root(embedder)(Options(home=home_path))
-    furnish(opened.home, 12)
-    yield opened
-    opened.close()
+def root(root: Root) -> Root:
+    furnish(root.home, 12)
+    return root
 
 
 @pytest.fixture
-async def pilot(root: Root) -> AsyncIterator[Pilot[None]]:
-    app = SomnusApp(root)
-    async with app.run_test(size=(80, 24)) as driven:
-        await until(driven, idle(app))
-        await driven.press("f3")
-        await driven.pause()
-        yield driven
+async def pilot(pilot: Pilot[None]) -> Pilot[None]:
+    await pilot.press("f3")
+    await pilot.pause()
+    return pilot
 
 
 def keys(pilot: Pilot[None]) -> list[str]:

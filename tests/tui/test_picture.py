@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from driving import CAT, idle, say, seen, until
 from stage import a_night, make_stage_root
-from test_app import CAT, idle, say, seen, until
 
 from tui.app import SomnusApp
 from tui.root import Options

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from stage import furnish, make_stage_root
-from test_app import idle, seen, until
+from driving import idle, seen, shown, until
+from stage import furnish
 from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input, RichLog
@@ -22,7 +22,7 @@ from memory.errors import Interrupted
 from sleep.events import NightBegan, PhaseBegan, PhaseReached, Progressed
 from sleep.schedule import last_scheduled
 from tui.app import SomnusApp
-from tui.root import Options, Root
+from tui.root import Root
 from tui.screens.confirm import Confirm
 from tui.screens.messages import Slept
 from tui.screens.settings import SettingsScreen
@@ -33,25 +33,9 @@ SIZES = [(60, 20), (80, 24), (140, 40)]
 
 
 @pytest.fixture
-def root(embedder: Any, home_path: Path) -> Any:
-    opened = make_stage_root(embedder)(Options(home=home_path))
-    furnish(opened.home, 12)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-async def pilot(root: Root) -> AsyncIterator[Pilot[None]]:
-    app = SomnusApp(root)
-    async with app.run_test(size=(80, 24)) as driven:
-        await until(driven, idle(app))
-        yield driven
-
-
-def shown(app: Any) -> str:
-    """All that stands on the screen, as text."""
-    lines = app.screen._compositor.render_strips()
-    return "\n".join(strip.text for strip in lines)
+def root(root: Root) -> Root:
+    furnish(root.home, 12)
+    return root
 
 
 async def test_a_night_is_rolled_back_with_one_key_and_a_question(

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import idle, until
 from stage import NOON, a_night, furnish, make_stage_root
-from test_app import idle, until
 from textual.pilot import Pilot
 
 from memory.config import save_setting

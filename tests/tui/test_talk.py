@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import CAT, idle, say, seen, until
 from stage import furnish, make_stage_root
-from test_app import CAT, idle, say, seen, until
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from memory.home import Home
 from memory.ledger_sessions import list_sessions
 from tui.app import SomnusApp
-from tui.root import Options, Root
+from tui.root import Options
 from tui.screens.confirm import Confirm
 from tui.screens.editor import NoEditor, edited
 from tui.screens.help import HelpScreen
@@ -25,21 +24,6 @@ from tui.widgets.message_box import MessageBox
 from tui.widgets.slash_menu import SlashMenu
 
 ASKED = "What is my cat called?"
-
-
-@pytest.fixture
-def root(embedder: Any, home_path: Path) -> Any:
-    opened = make_stage_root(embedder)(Options(home=home_path))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-async def pilot(root: Root) -> AsyncIterator[Pilot[None]]:
-    app = SomnusApp(root)
-    async with app.run_test(size=(80, 24)) as driven:
-        await until(driven, idle(app))
-        yield driven
 
 
 async def command(pilot: Pilot[None], line: str) -> str:

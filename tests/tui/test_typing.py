@@ -5,37 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-from stage import make_stage_root
-from test_app import idle, until
+from driving import idle, until
 from textual import events
 from textual.pilot import Pilot
 
 from memory.errors import SomnusError
-from tui.app import SomnusApp
-from tui.root import Options, Root
 from tui.screens.messages import Woke
 from tui.widgets.exchange import Exchange
 from tui.widgets.message_box import MessageBox
-
-
-@pytest.fixture
-def root(embedder: Any, home_path: Path) -> Any:
-    opened = make_stage_root(embedder)(Options(home=home_path))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-async def pilot(root: Root) -> AsyncIterator[Pilot[None]]:
-    app = SomnusApp(root)
-    async with app.run_test(size=(80, 24)) as driven:
-        await until(driven, idle(app))
-        yield driven
 
 
 async def test_keystrokes_do_not_wait_while_it_answers(pilot: Pilot[None], root: Any) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import idle, say, seen, until
 from stage import make_stage_root
-from test_app import idle, say, seen, until
 from textual.pilot import Pilot
 from textual.widgets import Markdown
 
