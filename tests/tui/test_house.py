@@ -102,6 +102,16 @@ def test_memories_are_listed_searched_pinned_and_exported(
     }
 
 
+def test_what_no_night_has_seen_is_exported_too_but_no_secret(somnus: Run, tmp_path: Path) -> None:
+    for text in (CAT, "My card is 4111 1111 1111 1111."):
+        assert somnus("tell", text).code == 0
+    file = tmp_path / "memories.jsonl"
+    assert somnus("memories", "export", str(file), "--json").document["memories"] == 1
+    (line,) = file.read_text().splitlines()
+    assert json.loads(line)["text"] == CAT and json.loads(line)["state"] == "buffer"
+    assert somnus("--home", str(tmp_path / "new"), "import", str(file)).code == 0
+
+
 def test_what_is_forgotten_is_nowhere_on_disk_and_the_weights_are_named(
     somnus: Run, slept: Path
 ) -> None:

@@ -6,10 +6,12 @@ import argparse
 from pathlib import Path
 
 from memory.conversation_file import dump_lines
-from memory.episode import Memory, MemoryState
+from memory.episode import Memory, MemoryId, MemoryState
 from memory.errors import UsageError
+from memory.ledger import Ledger
 from memory.paths import write_atomic
 from memory.quarantine import confirm, printable
+from memory.secrets import masked
 from tui.commands.shared import opened
 from tui.say import Say
 
@@ -82,11 +84,10 @@ def run(args: argparse.Namespace, say: Say) -> int:
         if args.state:
             found = [m for m in found if m.state == args.state]
         if args.action == "export":
-            found = [m for m in found if m.state is not MemoryState.QUARANTINED]
-            path = Path(args.what[0])
-            write_atomic(path.absolute(), dump_lines(document(m) for m in found).encode())
-            say.line(f"{len(found)} memories written to {path}.")
-            say.document({"written": str(path), "memories": len(found)})
+            lines, path = exported(ledger), Path(args.what[0])
+            write_atomic(path.absolute(), dump_lines(lines).encode())
+            say.line(f"{len(lines)} memories written to {path}.")
+            say.document({"written": str(path), "memories": len(lines)})
             return 0
         for m in found:
             where = f"night {m.night}" if m.night else m.state
@@ -114,6 +115,22 @@ def document(m: Memory) -> dict[str, object]:
         "episode": m.episode, "pinned": m.pinned, "failures": m.failures, "superseded_by": m.superseded_by,
         "reason": m.reason,
     }  # fmt: skip
+
+
+def exported(ledger: Ledger) -> list[dict[str, object]]:
+    """Everything that may leave: the memories, and what was said since the last night, of which none is made yet.
+
+    Whatever is in quarantine, or would be, stays here.
+    """
+    every = ledger.memories()
+    made = {m.episode for m in every}
+    waiting = [
+        Memory(id=MemoryId(0), episode=e.id, text=e.said, at=e.at)
+        for e in ledger.waiting()
+        if e.id not in made and e.origin.believed and masked(e.said) == e.said
+    ]
+    kept = [document(m) for m in every if m.state is not MemoryState.QUARANTINED]
+    return kept + [document(m) | {"id": None} for m in waiting]
 
 
 def _known(memories: list[Memory], word: str) -> Memory:

@@ -204,13 +204,12 @@ Strength is a block for each night's exam, and the latest."""
     def action_export(self) -> None:
         from memory.conversation_file import dump_lines
         from memory.paths import write_atomic
-        from tui.commands.memories import document
+        from tui.commands.memories import exported
 
-        ledger = self.somnus.root.home.ledger
-        every = [m for m in ledger.memories() if m.state is not MemoryState.QUARANTINED]
+        every = exported(self.somnus.root.home.ledger)
         path = Path(EXPORT).absolute()
         try:
-            write_atomic(path, dump_lines(document(m) for m in every).encode())
+            write_atomic(path, dump_lines(every).encode())
         except OSError as error:
             self.notify(f"It can't be written to {path} ({error.strerror}).", severity="error")
         else:
