@@ -24,7 +24,7 @@ DREAMS = {
     DreamKind.NEVER: 2,
 }
 """How often each kind of dream is practised."""
-ABSENT, NEVER = 0.05, 0.17
+ABSENT, NEVER = 0.03, 0.11
 """Shares of a scene's questions that are about something else, and about what was left out.
 
 Few of the first kind: where hardly a word is shared, the answer is far more often there than not, and a model that has
