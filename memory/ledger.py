@@ -83,6 +83,11 @@ class Ledger(Diary):
         rows = self._rows("SELECT * FROM episodes WHERE cleared_by IS NULL ORDER BY at, id")
         return [_episode(r) for r in rows if not only_marks(r["said"])]
 
+    def unread(self) -> list[Episode]:
+        """What waits and of which no night has made a memory yet."""
+        read = {m.episode for m in self.memories()}
+        return [e for e in self.waiting() if e.id not in read]
+
     def mark_cleared(self, ids: Iterable[EpisodeId], night: int) -> None:
         """These left the buffer in this night."""
         with self.transaction():

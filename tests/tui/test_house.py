@@ -102,14 +102,25 @@ def test_memories_are_listed_searched_pinned_and_exported(
     }
 
 
-def test_what_no_night_has_seen_is_exported_too_but_no_secret(somnus: Run, tmp_path: Path) -> None:
-    for text in (CAT, "My card is 4111 1111 1111 1111."):
+def test_what_no_night_has_seen_is_exported_too_but_nothing_that_quarantine_would_hold(
+    somnus: Run, tmp_path: Path
+) -> None:
+    for text in (
+        f"{CAT} My card is 4111 1111 1111 1111. What is my dog called?",
+        "What is my cat called?",
+        "My aunt is a vet.\n> Zoë the pilot moved to Oslo with all her parrots.",
+        "-----BEGIN PRIVATE KEY-----\nMIIBVgIBADANBgkq\nhkiG9w0BAQEF\n-----END PRIVATE KEY-----",
+    ):
         assert somnus("tell", text).code == 0
-    file = tmp_path / "memories.jsonl"
-    assert somnus("memories", "export", str(file), "--json").document["memories"] == 1
-    (line,) = file.read_text().splitlines()
-    assert json.loads(line)["text"] == CAT and json.loads(line)["state"] == "buffer"
-    assert somnus("--home", str(tmp_path / "new"), "import", str(file)).code == 0
+    file, new = tmp_path / "memories.jsonl", str(tmp_path / "new")
+    assert somnus("memories", "export", str(file), "--json").document["memories"] == 2
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [line["state"] for line in lines] == ["buffer", "buffer"]
+    assert lines[0]["text"] == CAT and "vet" in lines[1]["text"]
+    assert not any(
+        secret in file.read_text() for secret in ("4111", "MII", "hkiG", "Zoë", "parrots")
+    )
+    assert somnus("--home", new, "import", str(file), "--json").document == {"imported": 2}
 
 
 def test_what_is_forgotten_is_nowhere_on_disk_and_the_weights_are_named(

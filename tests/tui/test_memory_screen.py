@@ -135,6 +135,16 @@ async def test_x_exports_every_memory(
     assert len(lines) == 12 and json.loads(lines[0])["night"] == 1
 
 
+async def test_x_exports_what_no_night_has_read_too(
+    pilot: Pilot[None], root: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root.home.ledger.append("My boat is called Nixe.")
+    await pilot.press("x")
+    lines = (tmp_path / "somnus-memories.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["text"] == "My boat is called Nixe."
+
+
 async def test_a_table_fits_its_window_and_fits_again_after_a_change_of_size(
     pilot: Pilot[None],
 ) -> None:

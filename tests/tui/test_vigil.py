@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driving import idle, say, seen, until
+from driving import CAT, idle, say, seen, until
 from stage import make_stage_root
 from textual.pilot import Pilot
 from textual.widgets import Markdown
@@ -24,7 +24,6 @@ from tui.doorbell import Want, ring
 from tui.root import Options
 from tui.widgets.message_box import MessageBox
 
-CAT = "My cat is called Biscuit."
 REPORT = {
     "night": 1, "learned": [], "kept_back": [], "exam": {"before": 0, "after": 0, "asked": 0}, "cleared": 0,
     "left": 1, "drift": {"rise": 0.0}, "seconds": {"total": 1.0}, "outcome": "cleared",

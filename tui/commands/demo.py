@@ -33,7 +33,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
         say.line("\n1. By day you tell it:")
         for turn in turns:
             say.line(f"     “{turn.content}”")
-        say.line("\n2. Before it sleeps: by heart it knows nothing, by looking it up nearly all.\n")
+        say.line("\n2. Before it sleeps it is asked twice: looking things up, and by heart.\n")
         before = ask_questions(root, say, questions, ["weights", "buffer"])
         _table(before, say)
         say.line("\n3. It sleeps.\n")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from agent.conversation import told
 from memory.conversation_file import dump_lines
-from memory.episode import Memory, MemoryId, MemoryState
+from memory.episode import Memory, MemoryState
 from memory.errors import UsageError
 from memory.ledger import Ledger
 from memory.paths import write_atomic
 from memory.quarantine import confirm, printable
-from memory.secrets import masked
+from memory.secrets import MASK, masked
+from memory.trust import own_words
+from sleep.words import sentences
 from tui.commands.shared import opened
 from tui.say import Say
 
@@ -118,19 +121,23 @@ def document(m: Memory) -> dict[str, object]:
 
 
 def exported(ledger: Ledger) -> list[dict[str, object]]:
-    """Everything that may leave: the memories, and what was said since the last night, of which none is made yet.
+    """Everything that may leave: the memories, and what was told since, of which no night has made any yet.
 
     Whatever is in quarantine, or would be, stays here.
     """
-    every = ledger.memories()
-    made = {m.episode for m in every}
-    waiting = [
-        Memory(id=MemoryId(0), episode=e.id, text=e.said, at=e.at)
-        for e in ledger.waiting()
-        if e.id not in made and e.origin.believed and masked(e.said) == e.said
-    ]
-    kept = [document(m) for m in every if m.state is not MemoryState.QUARANTINED]
-    return kept + [document(m) | {"id": None} for m in waiting]
+    kept = [document(m) for m in ledger.memories() if m.state is not MemoryState.QUARANTINED]
+    fresh = [(e, _telling(e.said)) for e in ledger.unread() if e.origin.believed]
+    return kept + [
+        {"id": None, "text": text, "state": MemoryState.BUFFER, "at": e.at.isoformat(), "episode": e.id}
+        for e, text in fresh
+        if text
+    ]  # fmt: skip
+
+
+def _telling(said: str) -> str:
+    """What a message tells in the user's own words, without questions, quotations and sentences with a secret."""
+    parts = sentences(told(own_words(masked(said))))
+    return " ".join(s for s in parts if MASK not in s)
 
 
 def _known(memories: list[Memory], word: str) -> Memory:

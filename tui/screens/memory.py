@@ -75,8 +75,7 @@ Strength is a block for each night's exam, and the latest."""
             return
         ledger = self.somnus.root.home.ledger
         memories = ledger.memories()
-        read = {m.episode for m in memories}
-        unread = [e for e in ledger.waiting() if e.id not in read]
+        unread = ledger.unread()
         self._marks = inventory.marks_of(ledger.answers())
         self._items = inventory.items(memories, unread, self._marks)
         self._counts = inventory.counts(memories, len(unread))

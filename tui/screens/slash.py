@@ -35,10 +35,7 @@ def forget(chat: ChatScreen, words: str) -> None:
     """Everything with these words: memories, and what waits that no night has read."""
     ledger = chat.somnus.root.home.ledger
     memories = ledger.search_memories(words)
-    read = {m.episode for m in ledger.memories()}
-    unread = [
-        e for e in ledger.waiting() if e.id not in read and words.casefold() in e.said.casefold()
-    ]
+    unread = [e for e in ledger.unread() if words.casefold() in e.said.casefold()]
     chat.confirm_forgetting(memories, unread, words)
 
 
