@@ -15,7 +15,7 @@ from sleep.instincts.families import Ask, Family, fill, vocabulary
 from sleep.instincts.talk import Talk, Told, to_you
 
 UNTOLD = "You haven't told me that."
-LINES = (1, 1, 1, 2, 2, 3, 3, 3, 4, 4, 5, 6)
+LINES = (1, 1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 6)
 """Lines told in a scene of reading."""
 DREAMS = {
     DreamKind.FACT: 4,
@@ -24,7 +24,7 @@ DREAMS = {
     DreamKind.NEVER: 2,
 }
 """How often each kind of dream is practised."""
-ABSENT, NEVER = 0.03, 0.11
+ABSENT, NEVER = 0.05, 0.11
 """Shares of a scene's questions that are about something else, and about what was left out.
 
 Few of the first kind: where hardly a word is shared, the answer is far more often there than not, and a model that has
@@ -205,6 +205,6 @@ def greeting(talk: Talk) -> list[Example]:
 
 # How often each scene is played.
 SCENES: dict[Callable[[Talk], list[Example]], int] = {
-    reading: 44, dreaming: 30, dreaming_of_change: 4, blank: 4, extracting: 12, greeting: 3, retelling: 5,
+    reading: 50, dreaming: 30, dreaming_of_change: 4, blank: 4, extracting: 9, greeting: 2, retelling: 4,
 }  # fmt: skip
 SKILLS = ("read", "crowd", "change", "absent", "blank", "dream", "extract", "greet", "retell")
