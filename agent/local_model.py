@@ -18,7 +18,17 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TextIteratorStream
 
 from agent import engine
 from agent.adapter import put_on
-from agent.decoding import bare, bare_inside, merged, pick_device, pick_dtype, until_stop
+from agent.decoding import (
+    LEAST_PARAMETERS,
+    bare,
+    bare_inside,
+    bfloat16_is_faster,
+    merged,
+    pick_device,
+    pick_dtype,
+    round_off,
+    until_stop,
+)
 from agent.encoding import Encoder
 from agent.model import Sampling
 from agent.packing import Packed
@@ -37,6 +47,7 @@ class LocalModel(Encoder):
         self.name = name
         self.has_instincts = has_instincts
         self.lock = threading.RLock()
+        self.may_round = False
 
     @classmethod
     def load(
@@ -73,6 +84,7 @@ class LocalModel(Encoder):
             )
         network.to(where).eval().requires_grad_(False)
         model = cls(network, tokenizer, name=name, has_instincts=has_instincts)
+        model.may_round = dtype == "auto" and where.type == "cpu"
         if adapter is not None:
             model.wear(adapter)
         return model
@@ -94,6 +106,25 @@ class LocalModel(Encoder):
             peft = isinstance(self.network, PeftModel)
             with self.network.disable_adapter() if peft and not on else nullcontext():
                 yield self.network
+
+    @contextmanager
+    def hastened(self) -> Iterator[None]:
+        """Frozen weights in bfloat16, where the precision was left to us and this processor is faster with it.
+
+        For dreaming and learning, which bear the rounding; what is measured or said to the user is not hastened. No
+        adapter may be put on, merged or taken off meanwhile.
+        """
+        size = sum(p.numel() for p in self.network.parameters())
+        if not (self.may_round and size >= LEAST_PARAMETERS and bfloat16_is_faster()):
+            yield
+            return
+        with self.lock:
+            undo = round_off(self.network)
+        try:
+            yield
+        finally:
+            with self.lock:
+                undo()
 
     @property
     def device(self) -> torch.device:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+EVEN = 64  # widths are multiples of it, since a processor prepares its kernels anew for every other shape
 ROW_TOKENS = 768  # longest row: beyond it, attention costs more than sharing saves
 
 
@@ -72,6 +73,7 @@ def pack(
         if len(again[0]) == len(trees):
             trees, places = again
     width = max(len(t.ids) for t in trees)
+    width += -width % EVEN if width > EVEN else 0
     ids = torch.full((len(trees), width), pad)
     positions = torch.zeros((len(trees), width), dtype=torch.long)
     seen = torch.eye(width, dtype=torch.bool).repeat(len(trees), 1, 1)  # padding too: no NaN

@@ -256,14 +256,24 @@ def _held_out(told: Sequence[Rehearsed], exam: int, draw: random.Random) -> list
     pools: dict[DreamKind, list[Rehearsed]] = defaultdict(list)
     for r in told:
         pools[r.dream.kind].append(r)
-    for pool in pools.values():
+    for pool in (
+        pools.values()
+    ):  # every other cue, from the farthest on: an exam as hard as a person's questions
         draw.shuffle(pool)
+        pool.sort(key=nearness)
+        pool[:] = [*pool[1::2][::-1], *pool[0::2][::-1]]
     held: list[Rehearsed] = []
     while len(held) < min(exam, len(told) // 2) and any(pools.values()):
         for kind in (DreamKind.FACT, DreamKind.REVERSE, DreamKind.INDIRECT, DreamKind.WAS):
             if pools[kind] and len(held) < exam:
                 held.append(pools[kind].pop())
     return held
+
+
+def nearness(rehearsed: Rehearsed) -> float:
+    """Share of a cue's content words that its reply has too, 0 to 1."""
+    asked = {stem(w) for w in content(rehearsed.dream.cue)}
+    return len(asked & {stem(w) for w in content(rehearsed.dream.reply)}) / max(1, len(asked))
 
 
 def alike(cue: str, other: str) -> bool:

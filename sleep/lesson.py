@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from agent.packing import ROW_TOKENS, Packed, pack
+from agent.packing import EVEN, ROW_TOKENS, Packed, pack
 
 T = TypeVar("T")
 
@@ -84,8 +84,10 @@ def batch(
 
 def answer_logp(model: Any, network: Any, b: Batch) -> Tensor:
     """Log-probabilities (N, V) for the answer tokens of a batch; logits only where they are needed."""
-    hidden = model.hidden(network, b.packed)[b.rows, b.cols]  # (N, D)
-    return torch.log_softmax(model.logits(network, hidden), dim=-1)
+    count = len(b.targets)
+    at = torch.arange(count + -count % EVEN, device=b.rows.device).clamp_max(count - 1)
+    hidden = model.hidden(network, b.packed)[b.rows[at], b.cols[at]]  # (N and a few more, D)
+    return torch.log_softmax(model.logits(network, hidden)[:count], dim=-1)
 
 
 def answer_slices(model: Any, network: Any, b: Batch) -> Iterator[Tensor]:

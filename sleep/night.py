@@ -18,7 +18,7 @@ from memory.config import Config
 from memory.episode import Phase
 from memory.errors import NothingToLearn
 from memory.store import BufferStore, Embedder
-from sleep import phases
+from sleep import phases, seeding
 from sleep.events import NightBegan, NightEnded, NightEvent, PhaseBegan, PhaseReached
 from sleep.prepare import enter, plan, recover, roll_back
 from sleep.room import Room
@@ -28,7 +28,7 @@ STEPS: tuple[tuple[Phase, Callable[[Room], Iterator[NightEvent]]], ...] = (
     (Phase.DREAMT, phases.dream),  # memories become questions and answers
     (
         Phase.SEEDED,
-        phases.seed,
+        seeding.seed,
     ),  # a larger self learns them from the smaller one that can look them up
     (Phase.EXAMINED, phases.examine),  # closed book, with questions it has never seen
     (Phase.COMMITTED, phases.commit),  # the new adapter gets its name

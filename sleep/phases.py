@@ -7,30 +7,22 @@ any of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import Any
 
 from memory.adapters import AdapterCard
-from memory.episode import DreamKind, Memory, MemoryState, Phase
+from memory.episode import DreamKind, MemoryState, Phase
 from memory.errors import NothingToLearn, UsageError
 from memory.quarantine import in_quarantine, screened
 from memory.secrets import masked
 from sleep import dreams, exam, lora, rehearsal, teaching, verdict
 from sleep.associate import histories, leading, nearest, supersede
 from sleep.events import DreamDreamt, MemoryJudged, NightEvent, Progressed
-from sleep.imitation import imitate
-from sleep.narrated import Tick, narrated
-from sleep.plan import EXAM_SECONDS, fitting, waiting
+from sleep.plan import fitting, waiting
 from sleep.replay import memories_in
 from sleep.room import Room
-from sleep.teaching import Rehearsed
-from sleep.training import passes, train
+from sleep.seeding import again
 from sleep.words import normal
-
-
-def _work(room: Room, phase: Phase, note: str, work: Callable[[Tick], Any]) -> Any:
-    return narrated(room.number, phase, note, work, room.check)
 
 
 def replay(room: Room) -> Iterator[NightEvent]:
@@ -38,8 +30,8 @@ def replay(room: Room) -> Iterator[NightEvent]:
     ledger = room.ledger
     known = {m.episode for m in ledger.memories() if m.state is not MemoryState.QUARANTINED}
     fresh = [e for e in room.episodes if e.id not in known]
-    found = yield from _work(
-        room, Phase.REPLAYED, "remembering the day",
+    found = yield from room.narrated(
+        Phase.REPLAYED, "remembering the day",
         lambda tick: memories_in(room.model, fresh, progress=tick),
     )  # fmt: skip
     said = {normal(m.text): m for m in ledger.memories() if m.text}
@@ -61,8 +53,8 @@ def replay(room: Room) -> Iterator[NightEvent]:
         raise NothingToLearn(
             "There is nothing to learn: the buffer holds no statement of yours. Tell somnus something."
         )
-    yield from _work(
-        room, Phase.REPLAYED, "looking for what changed",
+    yield from room.narrated(
+        Phase.REPLAYED, "looking for what changed",
         lambda tick: supersede(room.model, room.embedder, ledger, able, progress=tick),
     )  # fmt: skip
     silent = [e for e in fresh if not found[e.id]]
@@ -82,16 +74,17 @@ def dream(room: Room) -> Iterator[NightEvent]:
     later = [m.id for m in able[len(room.memories) :]]
     room.report |= {"memories": [m.id for m in room.memories], "later": later}
     config, told = room.config.dreams, histories(room.ledger, room.memories)
-    raw = yield from _work(
-        room, Phase.DREAMT, "dreaming",
-        lambda tick: dreams.sample(room.model, told, config, night=room.number, seed=room.seed, progress=tick),
-    )  # fmt: skip
-    raw, first = leading(room.embedder, raw, told)
-    near = nearest(room.embedder, room.memories, room.memories, config.neighbours)
-    read = yield from _work(
-        room, Phase.DREAMT, "reading them again",
-        lambda tick: dreams.read_again(room.model, raw, told, near, config, nearest=first, progress=tick),
-    )  # fmt: skip
+    with room.model.hastened():
+        raw = yield from room.narrated(
+            Phase.DREAMT, "dreaming",
+            lambda tick: dreams.sample(room.model, told, config, night=room.number, seed=room.seed, progress=tick),
+        )  # fmt: skip
+        raw, first = leading(room.embedder, raw, told)
+        near = nearest(room.embedder, room.memories, room.memories, config.neighbours)
+        read = yield from room.narrated(
+            Phase.DREAMT, "reading them again",
+            lambda tick: dreams.read_again(room.model, raw, told, near, config, nearest=first, progress=tick),
+        )  # fmt: skip
     room.rehearsed = dreams.choose(read, config, exam=room.config.exam, seed=room.seed)
     room.ledger.clear_dreams(room.number)
     room.ledger.add_dreams([r.dream for r in room.rehearsed])
@@ -107,82 +100,10 @@ def dream(room: Room) -> Iterator[NightEvent]:
         )
 
 
-def _again(room: Room) -> None:
-    """Read tonight's dreams back from the ledger, with the teacher's log-probabilities, after an interruption."""
-    if room.rehearsed:
-        return
-    kept = room.ledger.dreams(night=room.number)
-    room.memories = _tonight(room)
-    room.rehearsed = teaching.recall(
-        room.model, kept, histories(room.ledger, room.memories), room.config.dreams.certain
-    )
-
-
-def _earlier(room: Room) -> list[Rehearsed]:
-    """Dreams of earlier nights, as the smaller self answers them: generative replay."""
-    kept = [
-        d
-        for d in room.ledger.dreams(used=True)
-        if d.night != room.number
-        and all(room.ledger.memory(m).state is MemoryState.CONSOLIDATED for m in d.memories)
-    ]
-    some = teaching.spread(kept, room.config.earlier_dreams, room.seed)
-    return teaching.self_taught(room.model, some, room.config.dreams.certain)
-
-
-def seed(room: Room) -> Iterator[NightEvent]:
-    """New rank is unmasked and learns the dreams from the smaller self, which has the episodes in view."""
-    cache = room.cache
-    extra = max(8, room.config.texts // 10)
-    every = yield from _work(
-        room, Phase.SEEDED, "recalling general things",
-        lambda tick: rehearsal.base_texts(room.model, room.config.texts + extra, cache, progress=tick),
-    )  # fmt: skip
-    room.kept_texts, room.texts = every[:extra], every[extra:]
-    room.moving = lora.expand(
-        room.model, rank=room.config.rank, targets=lora.MLP, seed=room.seed, past=room.past
-    )
-    _again(room)
-    room.earlier = _earlier(room)
-    lessons = teaching.lessons(room.rehearsed) + [r.lesson for r in room.earlier]
-    deadline = room.deadline - EXAM_SECONDS * len(room.memories)
-    room.staging.mkdir(parents=True, exist_ok=True)
-    resume = room.staging / "unfinished.safetensors"
-    losses = []
-    for step in train(
-        room.model, room.moving, passes(lessons, room.config.training, room.seed), room.texts,
-        room.config.training, seed=room.seed, stop=room.stop, deadline=deadline, resume=resume,
-    ):  # fmt: skip
-        losses.append(round(step.loss, 4))
-        yield Progressed(
-            night=room.number, phase=Phase.SEEDED, done=step.done, total=step.total, left=step.seconds_left,
-            loss=step.loss, note="learning",
-        )  # fmt: skip
-    room.check()
-    rewards = []
-    told = histories(room.ledger, room.memories)
-    for value in imitate(
-        room.model, room.moving, room.rehearsed, told, room.config.imitation,
-        seed=room.seed, stop=room.stop, deadline=deadline,
-    ):  # fmt: skip
-        rewards.append(round(value, 3))
-        yield Progressed(
-            night=room.number, phase=Phase.SEEDED, done=len(rewards), total=room.config.imitation.rounds,
-            note=f"imitating, reward {value:.2f}",
-        )  # fmt: skip
-    most = room.config.limits.tempered
-    room.report["tempered"] = exam.temper(room.model, room.ledger, room.base_hash, most)
-    lora.save(room.model, room.staging, past=room.past)
-    resume.unlink(missing_ok=True)
-    room.sign()
-    room.report["loss"] = {"first": losses[:1], "last": losses[-1:], "steps": len(losses)}
-    room.report["reward"] = rewards
-
-
 def examine(room: Room) -> Iterator[NightEvent]:
     """Closed book, with and without tonight's rank; general ability and earlier memories too."""
     if not room.moving:  # resumed: put tonight's rank back on over the smaller self
-        _again(room)
+        again(room)
         room.moving = lora.reload(room.model, room.staging, past=room.past, rank=room.config.rank)
         room.kept_texts = rehearsal.base_texts(
             room.model, max(8, room.config.texts // 10), room.cache
@@ -190,8 +111,8 @@ def examine(room: Room) -> Iterator[NightEvent]:
     told_of = histories(room.ledger, room.memories)
     held = [r.dream for r in room.rehearsed if r.dream.held_out]
     never = [replace(r.dream) for r in room.rehearsed if r.dream.kind is DreamKind.NEVER]
-    answers = yield from _work(
-        room, Phase.EXAMINED, "exam",
+    answers = yield from room.narrated(
+        Phase.EXAMINED, "exam",
         lambda tick: exam.ask(room.model, held + never, told_of, night=room.number, progress=tick),
     )  # fmt: skip
     known = histories(room.ledger, room.ledger.memories(state=MemoryState.CONSOLIDATED))
@@ -201,8 +122,8 @@ def examine(room: Room) -> Iterator[NightEvent]:
         if d.night != room.number and set(d.memories) <= set(known)
     ]
     old = teaching.spread(old, room.config.earlier_questions, room.seed)
-    earlier = yield from _work(
-        room, Phase.EXAMINED, "earlier nights",
+    earlier = yield from room.narrated(
+        Phase.EXAMINED, "earlier nights",
         lambda tick: exam.ask(room.model, old, known, night=room.number, progress=tick),
     )  # fmt: skip
     room.ledger.clear_answers(room.number)
@@ -242,7 +163,7 @@ def examine(room: Room) -> Iterator[NightEvent]:
 def commit(room: Room) -> Iterator[NightEvent]:
     """The adapter gets its name; nothing points at it yet."""
     told = [a for a in room.ledger.answers(night=room.number) if a.memory is not None]
-    judged = [verdict.judge(m, told) for m in _tonight(room)]
+    judged = [verdict.judge(m, told) for m in room.tonight()]
     card = AdapterCard(
         name=room.name, night=room.number, parent=room.past.name if room.past else None,
         base_hash=room.base_hash, memories=tuple(j.memory for j in judged if j.passed),
@@ -254,14 +175,10 @@ def commit(room: Room) -> Iterator[NightEvent]:
     yield Progressed(night=room.number, phase=Phase.COMMITTED, done=1, total=1, note=room.name)
 
 
-def _tonight(room: Room) -> list[Memory]:
-    return [room.ledger.memory(i) for i in room.report["memories"]]
-
-
 def clear(room: Room) -> Iterator[NightEvent]:
     """Point at the adapter, mark what passed, and make the buffer anew from what stays."""
     told = [a for a in room.ledger.answers(night=room.number) if a.memory is not None]
-    memories = _tonight(room)
+    memories = room.tonight()
     judged = {m.id: verdict.judge(m, told) for m in memories}
     room.home.adapters.point(room.name)
     with room.ledger.transaction():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from memory.errors import Interrupted
 from memory.paths import fsync_tree
 from memory.store import BufferStore, Embedder
 from sleep.dreams import DreamConfig
+from sleep.events import Progressed
 from sleep.imitation import ImitationConfig
 from sleep.lesson import Lesson
+from sleep.narrated import Tick, narrated
 from sleep.teaching import Rehearsed
 from sleep.training import TrainingConfig
 from sleep.verdict import Limits
@@ -36,8 +38,10 @@ class SleepConfig:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     imitation: ImitationConfig = field(default_factory=ImitationConfig)
     limits: Limits = field(default_factory=Limits)
-    exam: int = 4
+    exam: int = 6
     """Questions a memory, set aside before training."""
+    in_view: float = 0.25
+    """Share of the dreams that are also learnt with others in view, as retrieval shows them later."""
     texts: int = 128
     """Texts of the base to rehearse; a tenth more is kept aside to measure drift."""
     earlier_dreams: int = 64
@@ -97,6 +101,16 @@ class Room:
     @property
     def name(self) -> str:
         return f"night-{self.number:04d}"
+
+    def tonight(self) -> list[Memory]:
+        """The memories that this night learns, as the ledger has them now."""
+        return [self.ledger.memory(i) for i in self.report["memories"]]
+
+    def narrated(
+        self, phase: Phase, note: str, work: Callable[[Tick], Any]
+    ) -> Generator[Progressed, None, Any]:
+        """Work that tells how far it is, as events, with a safe point at every tick."""
+        return narrated(self.number, phase, note, work, self.check)
 
     def sign(self) -> None:
         """Tonight's adapter is trained and on disk: from now on only this very one may be examined and worn."""

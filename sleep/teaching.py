@@ -8,12 +8,14 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent import prompt
 from agent.local_model import LocalModel
 from memory.episode import Dream, MemoryId
 from sleep.lesson import Lesson, scored, surer
+
+OWN = 1 / 3  # share of lessons with others in view that show their own memory too
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +29,36 @@ class Rehearsed:
 def lessons(rehearsed: Sequence[Rehearsed]) -> list[Lesson]:
     """What is trained on."""
     return [r.lesson for r in rehearsed if r.dream.used]
+
+
+def in_view(
+    model: LocalModel,
+    rehearsed: Sequence[Rehearsed],
+    told: Mapping[MemoryId, Sequence[str]],
+    near: Mapping[MemoryId, Sequence[str]],
+    share: float,
+    *,
+    seed: int,
+) -> list[Lesson]:
+    """Some of tonight's dreams once more, with other memories quoted above the cue, sometimes their own too.
+
+    After the night what is left in the buffer is looked up for every question, and mostly has nothing to do with it:
+    what the student knows by heart it must say, rather than recite what it is shown.
+    """
+    draw = random.Random(seed)
+    out = []
+    for r in rehearsed:
+        memory = r.dream.memories[0]
+        others = list(near.get(memory, ()))
+        if not r.dream.used or not others or draw.random() >= share:
+            continue
+        shown = draw.sample(others, draw.randint(1, len(others)))
+        if draw.random() < OWN:
+            shown.insert(draw.randint(0, len(shown) - 1), told[memory][-1])
+        prompted = model.encode(prompt.reading(r.dream.cue, shown))
+        reply = r.lesson.ids[r.lesson.start :]
+        out.append(replace(r.lesson, ids=(*prompted, *reply), start=len(prompted)))
+    return out
 
 
 def recall(

@@ -5,10 +5,12 @@ Only the LoRA factors named in `trainable` move; the base stays frozen, so a ste
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,21 +85,46 @@ def train(
     and from which it goes on.
     """
     texts = _endless(rehearsal, random.Random(seed + 1))
-    optimiser = torch.optim.AdamW(
-        list(trainable), lr=config.lr, betas=(0.9, 0.99), weight_decay=0.0
-    )
-    first = _load(resume, trainable, optimiser) if resume else 0
+    with _masters(model, trainable) as masters:
+        yield from _steps(
+            model,
+            trainable,
+            masters,
+            steps,
+            texts,
+            config,
+            stop=stop,
+            deadline=deadline,
+            resume=resume,
+        )
+
+
+def _steps(
+    model: LocalModel,
+    trainable: Sequence[Tensor],
+    masters: Sequence[Tensor],
+    steps: Sequence[Sequence[Lesson]],
+    texts: Iterator[Lesson],
+    config: TrainingConfig,
+    *,
+    stop: Callable[[], bool],
+    deadline: float,
+    resume: Path | None,
+) -> Iterator[Step]:
+    optimiser = torch.optim.AdamW(masters, lr=config.lr, betas=(0.9, 0.99), weight_decay=0.0)
+    first = _load(resume, masters, optimiser) if resume else 0
+    _follow(trainable, masters)
     began = saved = time.monotonic()
     for step, chosen in enumerate(steps):
         if step < first:
             continue
         now = time.monotonic()
         if resume and now - saved > SAVE_SECONDS:
-            _save(resume, trainable, optimiser, step)
+            _save(resume, masters, optimiser, step)
             saved = now
         if stop() or now >= deadline:
             if resume:
-                _save(resume, trainable, optimiser, step)
+                _save(resume, masters, optimiser, step)
             return
         # 1. learning rate: warm up, then fall linearly with steps or with time, whichever is further
         through = max(step / len(steps), (now - began) / (deadline - began))
@@ -105,12 +132,14 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = config.lr * min(1.0, rising) * (1.0 - through)
         # 2. the lessons, and beside them what must stay as it is
-        kept = [next(texts) for _ in range(config.rehearsal_rows)] if rehearsal else []
+        kept = list(itertools.islice(texts, config.rehearsal_rows))
         loss, kept_loss = _backward(model, chosen, kept, config)
         # 3. one step
-        torch.nn.utils.clip_grad_norm_(list(trainable), 1.0)
+        _hand_over(trainable, masters)
+        torch.nn.utils.clip_grad_norm_(masters, 1.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
+        _follow(trainable, masters)
         spent = time.monotonic() - began
         left = spent / (step + 1 - first) * (len(steps) - step - 1)
         yield Step(
@@ -120,6 +149,38 @@ def train(
             rehearsal_loss=kept_loss,
             seconds_left=min(left, deadline - time.monotonic()),
         )
+
+
+@contextmanager
+def _masters(model: LocalModel, trainable: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """The tensors that the optimiser moves, in float32: the factors themselves, or masters of factors in bfloat16.
+
+    Where the network computes in bfloat16 its factors do too, and at the end they are in float32 again: a step is often
+    smaller than bfloat16 can tell.
+    """
+    rough = next(model.network.parameters()).dtype is torch.bfloat16
+    masters = [p.detach().float().clone() for p in trainable] if rough else list(trainable)
+    for p in trainable if rough else ():
+        p.data = p.data.to(torch.bfloat16)
+    try:
+        yield masters
+    finally:
+        for p, master in zip(trainable, masters, strict=True):
+            p.data = master.data
+
+
+def _follow(trainable: Sequence[Tensor], masters: Sequence[Tensor]) -> None:
+    with torch.no_grad():
+        for p, master in zip(trainable, masters, strict=True):
+            if p is not master:
+                p.copy_(master)
+
+
+def _hand_over(trainable: Sequence[Tensor], masters: Sequence[Tensor]) -> None:
+    """Gradients go to the masters."""
+    for p, master in zip(trainable, masters, strict=True):
+        if p is not master and p.grad is not None:
+            master.grad, p.grad = p.grad.to(master), None
 
 
 def _backward(

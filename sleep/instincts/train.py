@@ -34,14 +34,14 @@ class InstinctsConfig:
     seed: int = 0
     steps: int = 1400
     """Optimiser steps; every exercise is seen once."""
-    scenes: int = 2
-    """Scenes a step, about ten exercises."""
+    scenes: int = 3
+    """Scenes a step, about fifteen exercises."""
     rank: int = 16
-    texts: int = 480
+    texts: int = 600
     """Texts of the base to rehearse."""
     training: TrainingConfig = field(
         default_factory=lambda: TrainingConfig(
-            lr=1e-3, rehearsal_rows=1, rehearsal_weight=0.7, warm_up=0.03, lead_weight=1.0
+            lr=8e-4, rehearsal_rows=2, rehearsal_weight=1.5, warm_up=0.03, lead_weight=3.0
         )
     )
 
@@ -85,9 +85,10 @@ def train_instincts(
     `onwards` is the folder of earlier instincts of the same rank, from which training goes on; past `deadline`
     (monotonic) it ends early.
     """
-    texts = rehearsal.base_texts(
-        model, config.texts, texts_cache, seed=config.seed + 7, progress=progress
-    )
+    with model.hastened():
+        texts = rehearsal.base_texts(
+            model, config.texts, texts_cache, seed=config.seed + 7, progress=progress
+        )
     drawn = apart(scenes(Talk(config.seed)))
     steps = [
         [to_lesson(model, e) for _ in range(config.scenes) for e in next(drawn)]
@@ -98,10 +99,11 @@ def train_instincts(
     else:
         moving = lora.reload(model, onwards, past=None, rank=config.rank)
     resume = folder / "unfinished.safetensors"
-    yield from train(
-        model, moving, steps, texts, config.training, seed=config.seed, stop=stop, deadline=deadline,
-        resume=resume,
-    )  # fmt: skip
+    with model.hastened():
+        yield from train(
+            model, moving, steps, texts, config.training, seed=config.seed, stop=stop, deadline=deadline,
+            resume=resume,
+        )  # fmt: skip
     if stop():
         return
     lora.save(model, folder, dtype=torch.float16)

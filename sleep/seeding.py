@@ -1,0 +1,105 @@
+"""Knowledge Seeding: the night's new rank learns the dreams from the smaller self, then from its own completions.
+
+The dreams of earlier nights and the base's own texts are rehearsed in the same steps (Sleep, 2606.03979, stage 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memory.episode import MemoryState, Phase
+from sleep import exam, lora, rehearsal, teaching
+from sleep.associate import histories, nearest
+from sleep.events import NightEvent, Progressed
+from sleep.imitation import imitate
+from sleep.plan import EXAM_SECONDS
+from sleep.room import Room
+from sleep.teaching import Rehearsed
+from sleep.training import passes, train
+
+UNFINISHED = "unfinished.safetensors"
+IN_VIEW = 4  # statements that a lesson with others in view may show
+
+
+def again(room: Room) -> None:
+    """Read tonight's dreams back from the ledger, with the teacher's log-probabilities, after an interruption."""
+    if room.rehearsed:
+        return
+    kept = room.ledger.dreams(night=room.number)
+    room.memories = room.tonight()
+    room.rehearsed = teaching.recall(
+        room.model, kept, histories(room.ledger, room.memories), room.config.dreams.certain
+    )
+
+
+def _earlier(room: Room) -> list[Rehearsed]:
+    """Dreams of earlier nights, as the smaller self answers them: generative replay."""
+    kept = [
+        d
+        for d in room.ledger.dreams(used=True)
+        if d.night != room.number
+        and all(room.ledger.memory(m).state is MemoryState.CONSOLIDATED for m in d.memories)
+    ]
+    some = teaching.spread(kept, room.config.earlier_dreams, room.seed)
+    return teaching.self_taught(room.model, some, room.config.dreams.certain)
+
+
+def seed(room: Room) -> Iterator[NightEvent]:
+    """New rank is unmasked and learns the dreams from the smaller self, which has the episodes in view."""
+    extra = max(8, room.config.texts // 10)
+    with room.model.hastened():
+        every = yield from room.narrated(
+            Phase.SEEDED, "recalling general things",
+            lambda tick: rehearsal.base_texts(room.model, room.config.texts + extra, room.cache, progress=tick),
+        )  # fmt: skip
+    room.kept_texts, room.texts = every[:extra], every[extra:]
+    room.moving = lora.expand(
+        room.model, rank=room.config.rank, targets=lora.MLP, seed=room.seed, past=room.past
+    )
+    with room.model.hastened():
+        yield from _learn(room)
+    most = room.config.limits.tempered
+    room.report["tempered"] = exam.temper(room.model, room.ledger, room.base_hash, most)
+    lora.save(room.model, room.staging, past=room.past)
+    (room.staging / UNFINISHED).unlink(missing_ok=True)
+    room.sign()
+
+
+def _learn(room: Room) -> Iterator[NightEvent]:
+    again(room)
+    room.earlier = _earlier(room)
+    near = nearest(room.embedder, room.memories, room.memories, IN_VIEW)
+    told = histories(room.ledger, room.memories)
+    lessons = [
+        *teaching.lessons(room.rehearsed),
+        *teaching.in_view(
+            room.model, room.rehearsed, told, near, room.config.in_view, seed=room.seed
+        ),
+        *(r.lesson for r in room.earlier),
+    ]
+    deadline = room.deadline - EXAM_SECONDS * len(room.memories)
+    room.staging.mkdir(parents=True, exist_ok=True)
+    losses = []
+    for step in train(
+        room.model, room.moving, passes(lessons, room.config.training, room.seed), room.texts,
+        room.config.training, seed=room.seed, stop=room.stop, deadline=deadline,
+        resume=room.staging / UNFINISHED,
+    ):  # fmt: skip
+        losses.append(round(step.loss, 4))
+        yield Progressed(
+            night=room.number, phase=Phase.SEEDED, done=step.done, total=step.total, left=step.seconds_left,
+            loss=step.loss, note="learning",
+        )  # fmt: skip
+    room.check()
+    rewards = []
+    for value in imitate(
+        room.model, room.moving, room.rehearsed, told, room.config.imitation,
+        seed=room.seed, stop=room.stop, deadline=deadline,
+    ):  # fmt: skip
+        rewards.append(round(value, 3))
+        yield Progressed(
+            night=room.number, phase=Phase.SEEDED, done=len(rewards), total=room.config.imitation.rounds,
+            note=f"imitating, reward {value:.2f}",
+        )  # fmt: skip
+    room.report["loss"] = {"first": losses[:1], "last": losses[-1:], "steps": len(losses)}
+    room.report["reward"] = rewards

@@ -1,0 +1,56 @@
+"""Bfloat16 while dreaming and learning, where a processor is faster with it; the very same weights afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from agent.local_model import LocalModel
+from agent.model import Sampling
+from sleep import lora
+from sleep.lesson import hard
+from sleep.training import TrainingConfig, train
+
+
+@pytest.fixture
+def model(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> LocalModel:
+    """A tiny model that takes itself for a large one on a fast processor."""
+    monkeypatch.setattr("agent.local_model.LEAST_PARAMETERS", 0)
+    monkeypatch.setattr("agent.local_model.bfloat16_is_faster", lambda: True)
+    return LocalModel.load(tiny_checkpoint, name="tiny", device="cpu")
+
+
+def dtypes(model: LocalModel) -> set[torch.dtype]:
+    return {p.dtype for p in model.network.parameters()}
+
+
+def test_weights_are_rounded_inside_and_exactly_themselves_afterwards(model: LocalModel) -> None:
+    before = {n: p.clone() for n, p in model.network.named_parameters()}
+    with model.hastened():
+        assert dtypes(model) == {torch.bfloat16}
+        assert len(model.decode([[3, 4, 5]] * 6, Sampling(max_tokens=4))) == 6
+    assert dtypes(model) == {torch.float32}
+    assert all(torch.equal(before[n], p) for n, p in model.network.named_parameters())
+
+
+def test_a_precision_that_was_asked_for_is_kept(tiny_checkpoint: Path, model: LocalModel) -> None:
+    exact = LocalModel.load(tiny_checkpoint, name="tiny", device="cpu", dtype="float32")
+    with exact.hastened():
+        assert dtypes(exact) == {torch.float32}
+
+
+def test_new_rank_learns_with_masters_in_float32(model: LocalModel) -> None:
+    moving = lora.expand(model, rank=4, targets=lora.MLP, seed=0)
+    began = [p.detach().clone() for p in moving]
+    lesson = hard([3, 4, 5, 6], [7, 8, 9])
+    config = TrainingConfig(lr=1e-2)
+    with model.hastened():
+        steps = list(train(model, moving, [[lesson]] * 30, [], config, seed=0))
+        assert {p.dtype for p in moving} == {torch.float32}
+    assert steps[-1].loss < 0.95 * steps[0].loss
+    changed = [p for p, old in zip(moving, began, strict=True) if not torch.equal(p, old)]
+    assert len(changed) == len(moving)
+    # what bfloat16 can't hold is still there: the masters were kept, not their roundings
+    assert any(not torch.equal(p, p.to(torch.bfloat16).float()) for p in moving)

@@ -1,0 +1,54 @@
+"""Which dreams are set aside for the exam, and which are learnt once more with others in view."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from agent.local_model import LocalModel
+from memory.episode import Dream, DreamKind, MemoryId
+from sleep import teaching
+from sleep.dreams import _held_out, nearness
+from sleep.lesson import hard
+from sleep.teaching import Rehearsed
+
+ONE, TWO = MemoryId(1), MemoryId(2)
+REPLY = "Your cat is called Biscuit."
+TOLD = {ONE: ("My cat is called Biscuit.",), TWO: ("My dog is called Rex.",)}
+
+
+def rehearsed(cue: str, kind: DreamKind = DreamKind.FACT, used: bool = True) -> Rehearsed:
+    dream = Dream(night=1, memories=(ONE,), kind=kind, cue=cue, reply=REPLY, used=used)
+    return Rehearsed(dream, hard([3, 4], [5, 6, 7]))
+
+
+def test_the_exam_asks_every_other_cue_from_the_farthest_on() -> None:
+    far = [rehearsed(c) for c in ("Who purrs in our hall?", "What do I shout at feeding time?")]
+    near = [rehearsed(c) for c in ("What is my cat called?", "Is Biscuit my cat?")]
+    held = _held_out([*near, *far], 2, random.Random(0))
+    assert len(held) == 2 and any(h is f for h in held for f in far)
+    assert nearness(held[0]) == 0.0 and nearness(near[1]) == 1.0
+
+
+@pytest.fixture
+def model(tiny_checkpoint: Path) -> LocalModel:
+    return LocalModel.load(tiny_checkpoint, name="tiny", device="cpu")
+
+
+def test_with_others_in_view_the_same_is_said(model: LocalModel) -> None:
+    every = [rehearsed(f"What is number {i}?") for i in range(40)]
+    near = {ONE: [TOLD[TWO][0]], TWO: [TOLD[ONE][0]]}
+    made = teaching.in_view(model, every, TOLD, near, 0.5, seed=0)
+    assert 10 <= len(made) <= 30
+    prompts = [model.tokenizer.decode(x.ids[: x.start]) for x in made]
+    assert all(TOLD[TWO][0] in p and "What is number" in p for p in prompts)
+    assert 0 < sum(TOLD[ONE][0] in p for p in prompts) < len(prompts)
+    assert all(x.ids[x.start :] == (5, 6, 7) and x.answers == 3 for x in made)
+
+
+def test_what_is_not_learnt_or_stands_alone_is_not_shown(model: LocalModel) -> None:
+    unused = [rehearsed("What?", used=False)] * 10
+    assert not teaching.in_view(model, unused, TOLD, {ONE: ["x"]}, 1.0, seed=0)
+    assert not teaching.in_view(model, [rehearsed("What?")] * 10, TOLD, {}, 1.0, seed=0)
