@@ -98,6 +98,52 @@ def save(
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
 
 
+def rank_of(folder: Path) -> int:
+    """Rank of the adapter in a folder."""
+    from safetensors import safe_open
+
+    with safe_open(folder / WEIGHTS, framework="pt") as tensors:
+        names = tensors.keys()
+        return int(tensors.get_slice(next(n for n in names if "lora_A" in n)).get_shape()[0])
+
+
+def compress(past: Path, folder: Path, *, rank: int) -> None:
+    """Write the adapter of `past`, cut to its `rank` largest singular directions in every layer, into `folder`.
+
+    Exact up to the cut: B·A = Q_b (R_b R_aᵀ) Q_aᵀ, and only the small matrix in the middle is decomposed.
+    """
+    from peft import LoraConfig
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(past / WEIGHTS)
+    small: dict[str, Tensor] = {}
+    for name in (n for n in tensors if ".lora_A." in n):
+        other = name.replace(".lora_A.", ".lora_B.")
+        a, b = tensors[name].double(), tensors[other].double()  # (R, in), (out, R)
+        (qa, ra), (qb, rb) = torch.linalg.qr(a.T), torch.linalg.qr(b)
+        u, s, vt = torch.linalg.svd(rb @ ra.T)
+        root = s[:rank].sqrt()
+        pad = rank - len(root)  # a layer narrower than the rank
+        small[name] = _padded((root[:, None] * vt[:rank]) @ qa.T, pad, 0).to(tensors[name])
+        small[other] = _padded(qb @ (u[:, :rank] * root), pad, 1).to(tensors[other])
+    targets = sorted({n.split(".lora_")[0].rsplit(".", 1)[1] for n in small})
+    config = LoraConfig(
+        r=rank, lora_alpha=rank, target_modules=targets, lora_dropout=0.0, task_type="CAUSAL_LM", inference_mode=True
+    )  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    config.save_pretrained(folder)
+    save_file(
+        {n: t.contiguous() for n, t in small.items()}, folder / WEIGHTS, metadata={"format": "pt"}
+    )
+
+
+def _padded(factor: Tensor, more: int, axis: int) -> Tensor:
+    """A factor with `more` zero rows (axis 0) or columns (axis 1), which change nothing."""
+    shape = list(factor.shape)
+    shape[axis] = max(0, more)
+    return torch.cat([factor, factor.new_zeros(shape)], dim=axis)
+
+
 def reload(model: LocalModel, folder: Path, *, past: Path | None, rank: int) -> list[Tensor]:
     """Put the new rank that `save` wrote back on over the smaller self."""
     from safetensors.torch import load_file

@@ -165,7 +165,7 @@ def commit(room: Room) -> Iterator[NightEvent]:
     told = [a for a in room.ledger.answers(night=room.number) if a.memory is not None]
     judged = [verdict.judge(m, told) for m in room.tonight()]
     card = AdapterCard(
-        name=room.name, night=room.number, parent=room.past.name if room.past else None,
+        name=room.name, night=room.number, parent=room.parent,
         base_hash=room.base_hash, memories=tuple(j.memory for j in judged if j.passed),
         exam=dict(room.report.get("exam", {})),
     )  # fmt: skip
@@ -211,6 +211,7 @@ def clear(room: Room) -> Iterator[NightEvent]:
             "left": len(room.episodes) - len(gone),
         }
     room.store.rebuild(room.ledger.waiting())
+    room.home.adapters.discard(room.deep)
     room.home.adapters.prune(room.keep[0], room.keep[1])
     note = f"{len(gone)} episodes cleared"
     yield Progressed(night=room.number, phase=Phase.CLEARED, done=1, total=1, note=note)

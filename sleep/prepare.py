@@ -91,6 +91,8 @@ def enter(
         keep=(config.keep_adapters, config.keep_adapters_mb), phase=night.phase,
         episodes=ledger.episodes(list(night.episodes)), report=dict(night.report or {}),
     )  # fmt: skip
+    if resumed and room.deep.exists():  # earlier nights were compressed before the interruption
+        room.past = room.deep
     model.wear(room.past)
     return room, resumed
 

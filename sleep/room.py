@@ -48,6 +48,10 @@ class SleepConfig:
     """Dreams of earlier nights rehearsed, at most."""
     earlier_questions: int = 40
     """Questions of earlier nights' exams asked again, at most."""
+    most_rank: int = 128
+    """Rank of the nights together from which they are compressed …"""
+    deep_rank: int = 64
+    """… to this one."""
     most_failures: int = 3
     """After so many failed nights a memory stays in the buffer for good, and is reported."""
     seed: int = 0
@@ -99,6 +103,11 @@ class Room:
         return Path(self.home.path) / "adapters" / f".staging-{self.name}"
 
     @property
+    def deep(self) -> Path:
+        """What earlier nights wrote, compressed tonight; swept away when the night is over."""
+        return self.staging.with_name(f".staging-deep-{self.name}")
+
+    @property
     def name(self) -> str:
         return f"night-{self.number:04d}"
 
@@ -131,6 +140,12 @@ class Room:
                 f"Night {self.number} was interrupted while it was {self.phase}; nothing was lost, and "
                 "`somnus sleep` goes on where it was."
             )
+
+    @property
+    def parent(self) -> str | None:
+        """The adapter on which tonight's grows."""
+        name: str | None = self.ledger.night(self.number).parent
+        return name
 
     def worn_path(self) -> Path | None:
         """The folder of the adapter in use."""

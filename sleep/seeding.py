@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from memory.episode import MemoryState, Phase
 from sleep import exam, lora, rehearsal, teaching
 from sleep.associate import histories, nearest
+from sleep.deep_sleep import deep_sleep
 from sleep.events import NightEvent, Progressed
 from sleep.imitation import imitate
 from sleep.plan import EXAM_SECONDS
@@ -53,6 +54,7 @@ def seed(room: Room) -> Iterator[NightEvent]:
             lambda tick: rehearsal.base_texts(room.model, room.config.texts + extra, room.cache, progress=tick),
         )  # fmt: skip
     room.kept_texts, room.texts = every[:extra], every[extra:]
+    yield from deep_sleep(room)
     room.moving = lora.expand(
         room.model, rank=room.config.rank, targets=lora.MLP, seed=room.seed, past=room.past
     )

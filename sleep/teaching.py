@@ -78,10 +78,15 @@ def recall(
     return _taught(model, kept, pairs, certain)
 
 
-def self_taught(model: LocalModel, kept: Sequence[Dream], certain: float) -> list[Rehearsed]:
-    """Earlier nights' dreams as the smaller self answers them by heart: no episode, no statement is needed."""
+def self_taught(
+    model: LocalModel, kept: Sequence[Dream], certain: float, *, adapter: bool = False
+) -> list[Rehearsed]:
+    """Earlier nights' dreams as the smaller self answers them by heart: no episode, no statement is needed.
+
+    The smaller self is the network with the adapter off, or on where it wears that of earlier nights.
+    """
     pairs = [(model.encode(prompt.chat(d.cue)), model.encode_reply(d.reply)) for d in kept]
-    return _taught(model, kept, pairs, certain)
+    return _taught(model, kept, pairs, certain, adapter=adapter)
 
 
 def _taught(
@@ -89,10 +94,12 @@ def _taught(
     kept: Sequence[Dream],
     pairs: Sequence[tuple[list[int], list[int]]],
     certain: float,
+    *,
+    adapter: bool = False,
 ) -> list[Rehearsed]:
     out = []
     for d, (_, reply), (own, ids, logp) in zip(
-        kept, pairs, scored(model, pairs, adapter=False), strict=True
+        kept, pairs, scored(model, pairs, adapter=adapter), strict=True
     ):
         blank = model.encode(prompt.chat(d.cue))
         lesson = Lesson((*blank, *reply), len(blank), ids, logp)

@@ -6,50 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bedroom import Bedroom
 
-from agent.local_model import LocalModel
-from agent.weights import Checkpoint
-from memory.config import Config
 from memory.episode import MemoryState, Phase
 from memory.errors import Interrupted, NothingToLearn, UsageError
-from memory.home import Home
-from memory.ram_store import RamStore
 from sleep.events import NightBegan, NightEnded, PhaseReached
-from sleep.night import sleep
-
-
-class Bedroom:
-    """A home with everything a night needs."""
-
-    def __init__(self, path: Path, checkpoint: Path, embedder: object) -> None:
-        self.home = Home.open(path)
-        self.embedder = embedder
-        self.store = RamStore(embedder)
-        self.checkpoint = Checkpoint(
-            name="tiny",
-            base_path=checkpoint,
-            path=checkpoint,
-            base_hash="0" * 64,
-            instincts_hash=None,
-        )
-        self.model = LocalModel.load(checkpoint, name="tiny", device="cpu")
-        self.config = Config(dreams_per_memory=4, rehearsal_texts=8)
-
-    def tell(self, *texts: str) -> None:
-        self.store.add([self.home.ledger.append(t) for t in texts])
-
-    def sleep(self, **options: object) -> list[object]:
-        return list(
-            sleep(
-                self.home,
-                self.model,
-                self.checkpoint,
-                self.store,
-                self.embedder,
-                self.config,
-                **options,
-            )
-        )
 
 
 @pytest.fixture

@@ -1,0 +1,93 @@
+"""Deep sleep: the ranks that many nights have added are compressed, and nothing may be forgotten by it.
+
+The whole adapter's B·A is cut to its largest singular directions; what that costs is distilled back from the
+uncompressed self, on earlier nights' dreams and general texts. It is kept only where the earlier nights' exam holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from memory.episode import Dream, MemoryState, Phase
+from memory.paths import fsync_tree
+from sleep import exam, lora, teaching
+from sleep.associate import histories
+from sleep.events import NightEvent, Progressed
+from sleep.room import Room
+from sleep.training import passes, train
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The earlier nights' exam before and after compressing: right answers of `asked`."""
+
+    asked: int
+    before: int
+    after: int
+
+    def fine(self, loss: float) -> bool:
+        """Whether no more than this share of what was right was lost."""
+        return self.after >= (1.0 - loss) * self.before
+
+
+def deep_sleep(room: Room) -> Iterator[NightEvent]:
+    """Compress what earlier nights wrote if it has grown past `most_rank`; `room.past` is the smaller adapter then.
+
+    Does nothing where it was done before an interruption. The earlier adapter stays on disk as it was, so that the
+    night can be rolled back.
+    """
+    config, past = room.config, room.past
+    if past is None or past == room.deep or lora.rank_of(past) <= config.most_rank:
+        return
+    dreams = teaching.spread(_known(room, used=True), config.earlier_dreams, room.seed)
+    questions = teaching.spread(_known(room, used=False), config.earlier_questions, room.seed)
+    # 1. what the uncompressed self says
+    before = _right(room, questions)
+    lessons = [
+        r.lesson
+        for r in teaching.self_taught(room.model, dreams, config.dreams.certain, adapter=True)
+    ]
+    # 2. the largest directions, then distillation of what was lost with the rest
+    making = room.deep.with_name(f"{room.deep.name}-making")
+    lora.compress(past, making, rank=config.deep_rank)
+    moving = lora.reload(room.model, making, past=None, rank=config.deep_rank)
+    training = replace(config.training, lr=config.training.lr / 4, passes=2, least_steps=8)
+    with room.model.hastened():
+        for step in train(
+            room.model, moving, passes(lessons, training, room.seed), room.texts, training,
+            seed=room.seed, stop=room.stop, deadline=room.deadline,
+        ):  # fmt: skip
+            yield Progressed(
+                night=room.number, phase=Phase.SEEDED, done=step.done, total=step.total, left=step.seconds_left,
+                loss=step.loss, note="deep sleep",
+            )  # fmt: skip
+    room.check()
+    # 3. it is worn only if the exam holds
+    held = Held(asked=len(questions), before=before, after=_right(room, questions))
+    kept = held.fine(config.limits.earlier_loss / 4)
+    room.report["deep_sleep"] = {
+        "rank": [lora.rank_of(past), config.deep_rank], "asked": held.asked, "before": held.before,
+        "after": held.after, "kept": kept,
+    }  # fmt: skip
+    if kept:
+        lora.save(room.model, making)
+        fsync_tree(making)
+        room.home.adapters.discard(room.deep)
+        making.rename(room.deep)
+        room.past = room.deep
+    else:
+        room.home.adapters.discard(making)
+    room.model.wear(room.past)
+
+
+def _known(room: Room, *, used: bool) -> list[Dream]:
+    """Earlier nights' dreams that were learnt, or else that were set aside for their exams."""
+    known = {m.id for m in room.ledger.memories(state=MemoryState.CONSOLIDATED)}
+    some = room.ledger.dreams(used=True) if used else room.ledger.dreams(held_out=True)
+    return [d for d in some if d.night != room.number and set(d.memories) <= known]
+
+
+def _right(room: Room, questions: Sequence[Dream]) -> int:
+    told = histories(room.ledger, room.ledger.memories(state=MemoryState.CONSOLIDATED))
+    return sum(a.right for a in exam.ask(room.model, questions, told, night=room.number))
