@@ -15,7 +15,9 @@ class Encoder:
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
-        self._controls = [t for t in tokenizer.all_special_tokens if t]
+        added = [str(t) for t in getattr(tokenizer, "added_tokens_decoder", {}).values()]
+        every = {t for t in (*tokenizer.all_special_tokens, *added) if len(t) > 1}
+        self._controls = sorted(every, key=len, reverse=True)
         self._persona_is_system = _takes_system(tokenizer)
 
     def prompt(self, turns: Sequence[Turn]) -> str:
@@ -33,7 +35,7 @@ class Encoder:
         for mark, content in zip(marks, contents, strict=True):
             before, rest = rest.split(mark, 1)
             ids += self._ids(before)
-            ids += self._ids(content, split_special_tokens=True)
+            ids += self._plain_ids(content)
         return ids + self._ids(rest)
 
     def encode_spans(self, text: str) -> list[tuple[int, int]]:
@@ -45,7 +47,7 @@ class Encoder:
 
     def encode_reply(self, text: str, *, end: bool = True) -> list[int]:
         """A reply's token ids, closed by the end-of-turn token."""
-        ids = self._ids(text, split_special_tokens=True)
+        ids = self._plain_ids(text)
         return [*ids, self.end_id] if end else ids
 
     def count_tokens(self, turns: Sequence[Turn]) -> int:
@@ -55,6 +57,19 @@ class Encoder:
     def end_id(self) -> int:
         """The token that ends a turn."""
         return int(self.tokenizer.eos_token_id)
+
+    def _plain_ids(self, text: str) -> list[int]:
+        """A text's ids with no control token among them: each is cut in two, so that none is recognised."""
+        pieces = [text]
+        for control in self._controls:
+            cut = [p.split(control) for p in pieces]
+            pieces = []
+            for parts in cut:
+                for i, part in enumerate(parts):
+                    before = control[1:] if i else ""
+                    after = control[:1] if i + 1 < len(parts) else ""
+                    pieces.append(before + part + after)
+        return [i for p in pieces if p for i in self._ids(p, split_special_tokens=True)]
 
     def _ids(self, text: str, **options: Any) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False, **options).input_ids)

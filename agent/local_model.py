@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, TextIteratorStreamer
 
@@ -74,7 +75,7 @@ class LocalModel(Encoder):
                 attn_implementation="sdpa",
                 use_safetensors=True,
             )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise WeightsError(
                 f"The model at {path} can't be loaded ({error}); pull it again."
             ) from error

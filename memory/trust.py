@@ -146,7 +146,15 @@ def _without_quotes(text: str) -> tuple[str, list[str]]:
 
     mine = QUOTE.sub(look, text)
     # The sentence that leads up to a quotation goes with it: "The page says: …" tells nothing without it.
-    return re.sub(r"[^.!?\n\0]*\0[.!?]?", " ", mine), quoted
+    return _without_lead(mine), quoted
+
+
+def _without_lead(text: str) -> str:
+    """A text without its marks of quotations, and without the sentences that lead up to them."""
+    first, *others = text.split("\0")
+    parts = [first, *(p[1:] if p[:1] in set(".!?") else p for p in others)]
+    led = [p[: 1 + max(p.rfind(end) for end in ".!?\n")] for p in parts[:-1]]
+    return " ".join([*led, parts[-1]])
 
 
 def suspicion(text: str) -> str | None:

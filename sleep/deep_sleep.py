@@ -6,16 +6,20 @@ uncompressed self, on earlier nights' dreams and general texts. It is kept only 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from memory.adapters import digest
 from memory.episode import Dream, MemoryState, Phase
-from memory.paths import fsync_tree
+from memory.paths import fsync_dir, fsync_tree
 from sleep import exam, lora, teaching
 from sleep.associate import histories
 from sleep.events import NightEvent, Progressed
 from sleep.room import Room
 from sleep.training import passes, train
+
+SHARE = 0.25  # of what is left of the night, at most, to learn what compressing lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +31,8 @@ class Held:
     after: int
 
     def fine(self, loss: float) -> bool:
-        """Whether no more than this share of what was right was lost."""
-        return self.after >= (1.0 - loss) * self.before
+        """Whether no more than this share of what was right was lost, or one question; nothing proved is not fine."""
+        return self.before > 0 and self.after >= min(self.before - 1, (1.0 - loss) * self.before)
 
 
 def deep_sleep(room: Room) -> Iterator[NightEvent]:
@@ -38,8 +42,9 @@ def deep_sleep(room: Room) -> Iterator[NightEvent]:
     night can be rolled back.
     """
     config, past = room.config, room.past
-    if past is None or past == room.deep or lora.rank_of(past) <= config.most_rank:
+    if past is None or "deep_sleep" in room.report or lora.rank_of(past) <= config.most_rank:
         return
+    deadline = time.monotonic() + SHARE * (room.deadline - time.monotonic())
     dreams = teaching.spread(_known(room, used=True), config.earlier_dreams, room.seed)
     questions = teaching.spread(_known(room, used=False), config.earlier_questions, room.seed)
     # 1. what the uncompressed self says
@@ -56,7 +61,7 @@ def deep_sleep(room: Room) -> Iterator[NightEvent]:
     with room.model.hastened():
         for step in train(
             room.model, moving, passes(lessons, training, room.seed), room.texts, training,
-            seed=room.seed, stop=room.stop, deadline=room.deadline,
+            seed=room.seed, stop=room.stop, deadline=deadline,
         ):  # fmt: skip
             yield Progressed(
                 night=room.number, phase=Phase.SEEDED, done=step.done, total=step.total, left=step.seconds_left,
@@ -73,11 +78,13 @@ def deep_sleep(room: Room) -> Iterator[NightEvent]:
     if kept:
         lora.save(room.model, making)
         fsync_tree(making)
-        room.home.adapters.discard(room.deep)
+        room.report["deep_sleep"]["sha256"] = digest(making)
         making.rename(room.deep)
+        fsync_dir(room.deep.parent)
         room.past = room.deep
     else:
         room.home.adapters.discard(making)
+    room.ledger.advance(room.number, room.phase, report=room.report)
     room.model.wear(room.past)
 
 

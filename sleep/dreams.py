@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,13 +21,15 @@ from agent.model import Sampling
 from memory.episode import Dream, DreamKind, MemoryId
 from sleep.lesson import Lesson, scored, surer
 from sleep.teaching import Rehearsed
-from sleep.words import IDLE, abstains, content, faithful, hard, keys, normal, stem, word_at, words
+from sleep.words import abstains, content, faithful, hard, keys, normal, stem, word_at, words
 
 # How a memory's samples are shared among the kinds; what took the place of another is also asked how it was before.
 SHARES = {DreamKind.FACT: 9, DreamKind.REVERSE: 6, DreamKind.INDIRECT: 7, DreamKind.NEVER: 2}
 WAS_SHARE = 6
 WHOLE = (DreamKind.FACT, DreamKind.REVERSE, DreamKind.INDIRECT)
 """Kinds that are answered with the whole memory, where it could be retold."""
+ASKING = frozenset(("who", "whom", "whose", "what", "which", "when", "where", "why", "how"))
+LEAST_QUESTIONS = 3  # below, nothing is proved
 LONGEST = 40  # words of a reply: nobody wants to hear more
 Told = Mapping[MemoryId, Sequence[str]]
 """A memory's statement, and before it those whose place it took."""
@@ -245,14 +247,16 @@ def choose(
             rest[config.keep - config.at_random :],
         )
         best += draw.sample(others, min(len(others), config.at_random))
-        best += draw.sample(never, min(len(never), 2))
+        draw.shuffle(never)
+        unseen, best = never[: len(never) // 2][:1], best + never[len(never) // 2 :][:2]
         out += [replace(r, dream=replace(r.dream, used=True)) for r in best]
-        out += [replace(r, dream=replace(r.dream, held_out=True)) for r in held]
+        out += [replace(r, dream=replace(r.dream, held_out=True)) for r in (*held, *unseen)]
     return out
 
 
 def _held_out(told: Sequence[Rehearsed], exam: int, draw: random.Random) -> list[Rehearsed]:
-    """Up to `exam` cues, a kind after the other; at least half of the dreams are left to learn from."""
+    """Up to `exam` cues, a kind after the other: at most half of the dreams, but for the least that proves anything."""
+    most = min(exam, max(LEAST_QUESTIONS, len(told) // 2), len(told) - 1)
     pools: dict[DreamKind, list[Rehearsed]] = defaultdict(list)
     for r in told:
         pools[r.dream.kind].append(r)
@@ -263,9 +267,9 @@ def _held_out(told: Sequence[Rehearsed], exam: int, draw: random.Random) -> list
         pool.sort(key=nearness)
         pool[:] = [*pool[1::2][::-1], *pool[0::2][::-1]]
     held: list[Rehearsed] = []
-    while len(held) < min(exam, len(told) // 2) and any(pools.values()):
+    while len(held) < most and any(pools.values()):
         for kind in (DreamKind.FACT, DreamKind.REVERSE, DreamKind.INDIRECT, DreamKind.WAS):
-            if pools[kind] and len(held) < exam:
+            if pools[kind] and len(held) < most:
                 held.append(pools[kind].pop())
     return held
 
@@ -277,8 +281,9 @@ def nearness(rehearsed: Rehearsed) -> float:
 
 
 def alike(cue: str, other: str) -> bool:
-    """Whether two cues are the same but for words without content."""
-    return {stem(w) for w in content(cue)} == {stem(w) for w in content(other)} and (
-        Counter(w for w in normal(cue).split() if w in IDLE).keys()
-        == Counter(w for w in normal(other).split() if w in IDLE).keys()
-    )
+    """Whether two cues ask the same thing in the same words, but for those without content."""
+
+    def gist(text: str) -> set[str]:
+        return {stem(w) for w in content(text)} | ASKING.intersection(normal(text).split())
+
+    return gist(cue) == gist(other)

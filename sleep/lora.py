@@ -121,7 +121,7 @@ def compress(past: Path, folder: Path, *, rank: int) -> None:
         other = name.replace(".lora_A.", ".lora_B.")
         a, b = tensors[name].double(), tensors[other].double()  # (R, in), (out, R)
         (qa, ra), (qb, rb) = torch.linalg.qr(a.T), torch.linalg.qr(b)
-        u, s, vt = torch.linalg.svd(rb @ ra.T)
+        u, s, vt = torch.linalg.svd(rb @ ra.T, full_matrices=False)
         root = s[:rank].sqrt()
         pad = rank - len(root)  # a layer narrower than the rank
         small[name] = _padded((root[:, None] * vt[:rank]) @ qa.T, pad, 0).to(tensors[name])

@@ -1,17 +1,17 @@
-"""The six steps of a night, each a generator of events over the `Room`; `night.py` says in which order.
+"""The steps of a night, each a generator of events over the `Room`; `night.py` says in which order.
 
-A step reads what it needs from the ledger when an earlier run of the night made it, so that a night can be resumed at
-any of them.
+Seeding, the longest, has a module of its own. A step reads what it needs from the ledger when an earlier run of the
+night made it, so that a night can be resumed at any of them.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from memory.adapters import AdapterCard
-from memory.episode import DreamKind, MemoryState, Phase
+from memory.episode import MemoryState, Phase
 from memory.errors import NothingToLearn, UsageError
 from memory.quarantine import in_quarantine, screened
 from memory.secrets import masked
@@ -110,10 +110,9 @@ def examine(room: Room) -> Iterator[NightEvent]:
         )
     told_of = histories(room.ledger, room.memories)
     held = [r.dream for r in room.rehearsed if r.dream.held_out]
-    never = [replace(r.dream) for r in room.rehearsed if r.dream.kind is DreamKind.NEVER]
     answers = yield from room.narrated(
         Phase.EXAMINED, "exam",
-        lambda tick: exam.ask(room.model, held + never, told_of, night=room.number, progress=tick),
+        lambda tick: exam.ask(room.model, held, told_of, night=room.number, progress=tick),
     )  # fmt: skip
     known = histories(room.ledger, room.ledger.memories(state=MemoryState.CONSOLIDATED))
     old = [

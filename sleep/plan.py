@@ -11,7 +11,7 @@ from memory.episode import Episode, Memory, MemoryState
 START_SECONDS = 90.0  # the base's own texts, drift, saving
 DREAM_SECONDS = 0.22  # sampling and reading one dream
 LESSON_SECONDS = 0.27  # one lesson once, with its share of rehearsal
-EXAM_SECONDS = 1.5  # a memory's questions, with and without the adapter
+EXAM_SECONDS = 2.0  # a memory's questions, with and without the adapter
 
 
 def estimate(count: int, config: Any) -> float:
@@ -19,7 +19,7 @@ def estimate(count: int, config: Any) -> float:
     kept = min(config.dreams.keep, 0.5 * config.dreams.samples)
     each = (
         config.dreams.samples * DREAM_SECONDS
-        + config.training.passes * kept * LESSON_SECONDS
+        + config.training.passes * kept * (1.0 + config.in_view) * LESSON_SECONDS
         + EXAM_SECONDS
     )
     return float(START_SECONDS + count * each)

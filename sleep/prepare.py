@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.local_model import LocalModel
+from memory.adapters import digest
 from memory.config import Config
 from memory.episode import MemoryState, Phase
 from memory.errors import HomeError, NothingToLearn, UsageError
@@ -91,8 +92,15 @@ def enter(
         keep=(config.keep_adapters, config.keep_adapters_mb), phase=night.phase,
         episodes=ledger.episodes(list(night.episodes)), report=dict(night.report or {}),
     )  # fmt: skip
-    if resumed and room.deep.exists():  # earlier nights were compressed before the interruption
-        room.past = room.deep
+    wanted = room.report.get("deep_sleep", {}).get("sha256")
+    if wanted and room.deep.exists() and digest(room.deep) == wanted:
+        room.past = room.deep  # earlier nights were compressed before the interruption
+    elif wanted:  # it is gone or torn: it is made again, and what grew on it too
+        del room.report["deep_sleep"]
+        home.adapters.discard(room.deep)
+        home.adapters.discard(room.staging)
+        if room.phase in (Phase.SEEDED, Phase.EXAMINED):
+            room.phase = Phase.DREAMT
     model.wear(room.past)
     return room, resumed
 

@@ -48,13 +48,16 @@ def base_texts(
 
     `cache` is a safetensors file that is read if it holds enough, and written otherwise.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load, save
 
     if cache is not None and cache.exists():
-        tensors = load(cache.read_bytes())
-        if (
-            int(tensors.get("asked", torch.tensor(0))) >= count
-        ):  # a few were too short, and left out
+        try:
+            tensors = load(cache.read_bytes())
+        except SafetensorError:  # torn: sampled anew below
+            tensors = {}
+        # What was asked for counts: a few were too short, and left out.
+        if int(tensors.get("asked", torch.tensor(0))) >= count:
             return _unpack(tensors)[:count]
     total = 2 * count
     done = 0

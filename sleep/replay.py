@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from agent import prompt
+from agent.conversation import is_question
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import Episode, Origin
@@ -63,8 +64,7 @@ def telling(message: str, lines: Sequence[str]) -> list[str]:
     listed = [{stem(w) for w in content(line)} for line in lines if line.strip() != prompt.NOTHING]
     kept: list[str] = []
     before, before_kept = "", False  # the sentence before, unless it was a question
-    for sentence in sentences(message):
-        short = " ".join(sentence.split()[:LONGEST])
+    for short in _sentences(message, LONGEST):
         mine = {stem(w) for w in content(short)}
         retold = any(len(line & mine) >= max(1, 0.5 * len(line)) for line in listed)
         personal = len(mine) >= PERSONAL and bool(ME.search(short))
@@ -82,33 +82,17 @@ def telling(message: str, lines: Sequence[str]) -> list[str]:
     return kept
 
 
-def is_question(sentence: str) -> bool:
-    """Whether a sentence asks rather than tells."""
-    first = normal(sentence).split(" ")[0]
-    asking = {
-        "what",
-        "who",
-        "where",
-        "when",
-        "why",
-        "how",
-        "which",
-        "can",
-        "could",
-        "do",
-        "does",
-        "did",
-        "is",
-        "are",
-    }
-    return sentence.rstrip("\"') ").endswith("?") or first in asking
+def _sentences(message: str, longest: int) -> list[str]:
+    """A message's sentences; one of more than `longest` words, in parts."""
+    every = (s.split() for s in sentences(message))
+    return [" ".join(w[i : i + longest]) for w in every for i in range(0, len(w), longest)]
 
 
 def _pieces(message: str) -> list[str]:
     """A message in pieces of whole sentences, each short enough for the model to read well."""
     out: list[list[str]] = [[]]
     count = 0
-    for sentence in sentences(message):
+    for sentence in _sentences(message, CHUNK):
         size = len(sentence.split())
         if out[-1] and count + size > CHUNK:
             out.append([])

@@ -49,7 +49,7 @@ class SleepConfig:
     earlier_questions: int = 40
     """Questions of earlier nights' exams asked again, at most."""
     most_rank: int = 128
-    """Rank of the nights together from which they are compressed …"""
+    """Rank of the nights together beyond which they are compressed …"""
     deep_rank: int = 64
     """… to this one."""
     most_failures: int = 3

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from agent import prompt
 from agent.local_model import LocalModel
-from memory.episode import Dream, MemoryId
+from memory.episode import Dream, DreamKind, MemoryId
 from sleep.lesson import Lesson, scored, surer
 
 OWN = 1 / 3  # share of lessons with others in view that show their own memory too
@@ -50,11 +50,12 @@ def in_view(
     for r in rehearsed:
         memory = r.dream.memories[0]
         others = list(near.get(memory, ()))
-        if not r.dream.used or not others or draw.random() >= share:
+        never = r.dream.kind is DreamKind.NEVER  # one of the others may answer it
+        if never or not r.dream.used or not others or draw.random() >= share:
             continue
         shown = draw.sample(others, draw.randint(1, len(others)))
         if draw.random() < OWN:
-            shown.insert(draw.randint(0, len(shown) - 1), told[memory][-1])
+            shown.insert(draw.randint(0, len(shown)), told[memory][-1])
         prompted = model.encode(prompt.reading(r.dream.cue, shown))
         reply = r.lesson.ids[r.lesson.start :]
         out.append(replace(r.lesson, ids=(*prompted, *reply), start=len(prompted)))

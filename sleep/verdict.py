@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from memory.episode import Episode, EpisodeId, ExamAnswer, Memory, MemoryId, MemoryState
+from sleep.dreams import LEAST_QUESTIONS
 from sleep.exam import Drift
 
-LEAST_QUESTIONS = 3
 PASS = 2 / 3
 
 

@@ -152,6 +152,13 @@ class Root:
         before = ledger.meta("base")
         if self._read_only or before == stamp:
             return
+        if before is not None and ledger.unfinished() is not None:
+            from sleep.prepare import give_up
+
+            self.progress(
+                "The model has changed: the night that was interrupted begins anew.", None
+            )
+            give_up(self.home)
         if before is not None and self.home.adapters.current() is not None:
             self.progress(
                 "The model has changed: what was learnt on the old one is in the buffer again.",

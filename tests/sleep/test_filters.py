@@ -129,3 +129,21 @@ def test_alarms_fail_closed() -> None:
     assert "lost" in str(
         alarm(fine, [answer(1, False, True)] * 5 + [answer(1, True, True)] * 5, Limits())
     )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "When I was six I broke my left arm in Oslo.",
+        "What I love most is sailing on Lake Garda.",
+        "Can openers from Solingen are my hobby.",
+    ],
+)
+def test_a_statement_that_begins_like_a_question_is_remembered(said: str) -> None:
+    assert telling(said, []) == [said]
+
+
+def test_the_end_of_an_endless_sentence_is_remembered_too() -> None:
+    said = "I collect " + ", ".join(f"stamp {i} of Borogravia" for i in range(60)) + "."
+    parts = telling(said, [])
+    assert " ".join(parts) == said and all(len(p.split()) <= 60 for p in parts)

@@ -10,7 +10,7 @@ import pytest
 from agent.local_model import LocalModel
 from memory.episode import Dream, DreamKind, MemoryId
 from sleep import teaching
-from sleep.dreams import _held_out, nearness
+from sleep.dreams import DreamConfig, _held_out, alike, choose, nearness
 from sleep.lesson import hard
 from sleep.teaching import Rehearsed
 
@@ -52,3 +52,20 @@ def test_what_is_not_learnt_or_stands_alone_is_not_shown(model: LocalModel) -> N
     unused = [rehearsed("What?", used=False)] * 10
     assert not teaching.in_view(model, unused, TOLD, {ONE: ["x"]}, 1.0, seed=0)
     assert not teaching.in_view(model, [rehearsed("What?")] * 10, TOLD, {}, 1.0, seed=0)
+
+
+def test_of_two_neighbours_one_is_practised_and_one_examined() -> None:
+    untold = [
+        rehearsed(c, DreamKind.NEVER, used=False) for c in ("How old is it?", "Where was it born?")
+    ]
+    told = [
+        rehearsed(f"Which {w} purrs?", used=False) for w in ("thing", "animal", "friend", "one")
+    ]
+    chosen = choose([*told, *untold], DreamConfig(), exam=4, seed=0)
+    never = [r.dream for r in chosen if r.dream.kind is DreamKind.NEVER]
+    assert sorted((d.used, d.held_out) for d in never) == [(False, True), (True, False)]
+
+
+def test_asked_the_same_way_is_alike() -> None:
+    assert alike("What's my cat called?", "What is the name of my cat?")
+    assert not alike("Where is my cat?", "What is my cat?")

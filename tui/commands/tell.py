@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.conversation import check_message
 from memory.conversation_file import pair, read_conversation
-from memory.errors import UsageError
+from memory.errors import InputError, UsageError
 from memory.quarantine import hold_back
 from tui.commands.shared import existing, opened, words_or_stdin
 from tui.say import Say
@@ -30,6 +30,10 @@ def run(args: argparse.Namespace, say: Say) -> int:
     text = "" if turns is not None else words_or_stdin(args.text, "text")
     if turns is None:
         check_message(text)
+    if turns is not None and not pair(turns):
+        raise InputError(
+            f"{args.file} has no line of the user's, only replies: there is nothing to remember."
+        )
     with opened(args, say) as root:
         ledger = root.home.ledger
         told = ledger.append_all(pair(turns)) if turns is not None else [ledger.append(text)]
