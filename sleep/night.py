@@ -3,7 +3,7 @@
     planned → replayed → dreamt → seeded → examined → committed → cleared        (or: rolled back)
 
 Each step is in the ledger before the next begins, so a night that dies at any point is finished, or rolled back, by the
-next; neither loses an episode nor leaves half an adapter. The steps themselves are in `phases.py`.
+next; neither loses an episode nor leaves half an adapter. The steps themselves are in `phases.py` and `seeding.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from agent.local_model import LocalModel
 from memory.config import Config
 from memory.episode import Phase
-from memory.errors import NothingToLearn
+from memory.errors import NothingToLearn, UsageError
 from memory.store import BufferStore, Embedder
 from sleep import phases, seeding
 from sleep.events import NightBegan, NightEnded, NightEvent, PhaseBegan, PhaseReached
@@ -87,7 +87,7 @@ def _steps(room: Room, resumed: bool) -> Iterator[NightEvent]:
         began = time.monotonic()
         try:
             yield from step(room)
-        except NothingToLearn:
+        except (NothingToLearn, UsageError):  # nothing was begun that could be gone on with
             _close(room, Phase.ROLLED_BACK)
             raise
         seconds[phase.value] = round(time.monotonic() - began, 2)
