@@ -11,7 +11,7 @@ from memory.episode import Episode, Memory, MemoryState
 START_SECONDS = 90.0  # the base's own texts, drift, saving
 DREAM_SECONDS = 0.22  # sampling and reading one dream
 LESSON_SECONDS = 0.27  # one lesson once, with its share of rehearsal
-EXAM_SECONDS = 2.0  # a memory's questions, with and without the adapter
+EXAM_SECONDS = 1.7  # a memory's questions, with and without the adapter
 
 
 def estimate(count: int, config: Any) -> float:

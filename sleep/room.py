@@ -38,9 +38,9 @@ class SleepConfig:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     imitation: ImitationConfig = field(default_factory=ImitationConfig)
     limits: Limits = field(default_factory=Limits)
-    exam: int = 6
+    exam: int = 4
     """Questions a memory, set aside before training."""
-    in_view: float = 0.25
+    in_view: float = 0.15
     """Share of the dreams that are also learnt with others in view, as retrieval shows them later."""
     texts: int = 128
     """Texts of the base to rehearse; a tenth more is kept aside to measure drift."""

@@ -19,7 +19,7 @@ from sleep.teaching import Rehearsed
 from sleep.training import passes, train
 
 UNFINISHED = "unfinished.safetensors"
-IN_VIEW = 4  # statements that a lesson with others in view may show
+IN_VIEW = 2  # statements that a lesson with others in view may show
 
 
 def again(room: Room) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 WORD = re.compile(r"[^\W_]+(?:[-'’:.][^\W_]+)*")
-SENTENCE = re.compile(r"(?<=[.!?…])[\"')\]]*\s+|\n+")
+# A full stop that ends no sentence: after a title, or an initial.
+SHORT = "".join(rf"(?<!\b{t}\.)" for t in ("Mr", "Mrs", "Ms", "Dr", "Prof", "St", "Mt", "[A-Z]"))
+SENTENCE = re.compile(rf"{SHORT}(?<=[.!?…])[\"')\]]*\s+|\n+")
 # Words that carry no content of their own.
 IDLE = frozenset(
     re.findall(

@@ -147,3 +147,12 @@ def test_the_end_of_an_endless_sentence_is_remembered_too() -> None:
     said = "I collect " + ", ".join(f"stamp {i} of Borogravia" for i in range(60)) + "."
     parts = telling(said, [])
     assert " ".join(parts) == said and all(len(p.split()) <= 60 for p in parts)
+
+
+def test_a_title_or_an_initial_ends_no_sentence() -> None:
+    said = "On 12 May at 8:40 I see Dr. Ambrus about my left knee. Mrs. J. Quist drives me."
+    assert telling(said, []) == [
+        "On 12 May at 8:40 I see Dr. Ambrus about my left knee.",
+        "Mrs. J. Quist drives me.",
+    ]
+    assert "ambrus" in hard(said)
