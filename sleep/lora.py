@@ -69,12 +69,10 @@ def save(
 
     B·A of a concatenation is the sum of the parts' B·A; each part's scale goes into its B, so that lora_alpha = r.
     """
-    from peft import LoraConfig
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import load_file
 
     earlier = load_file(past / WEIGHTS) if past is not None else {}
     tensors: dict[str, Tensor] = {}
-    targets: set[str] = set()
     rank = 0
     for path, module in model.network.named_modules():
         if not hasattr(module, "lora_A"):
@@ -86,16 +84,25 @@ def save(
             a = torch.cat([earlier[names[0]].to(a), a], dim=0)
             b = torch.cat([earlier[names[1]].to(b), b], dim=1)
         rank = a.shape[0]
-        targets.add(path.rsplit(".", 1)[1])
-        tensors[names[0]] = a.to(dtype).contiguous()
-        tensors[names[1]] = b.to(dtype).contiguous()
+        tensors[names[0]] = a.to(dtype)
+        tensors[names[1]] = b.to(dtype)
+    _write(folder, tensors, rank=rank, base=model.name)
+
+
+def _write(folder: Path, tensors: dict[str, Tensor], *, rank: int, base: str | None = None) -> None:
+    """A plain PEFT folder whose scale is in its weights."""
+    from peft import LoraConfig
+    from safetensors.torch import save_file
+
+    targets = sorted({n.split(".lora_")[0].rsplit(".", 1)[1] for n in tensors})
     config = LoraConfig(
-        r=rank, lora_alpha=rank, target_modules=sorted(targets), lora_dropout=0.0,
-        task_type="CAUSAL_LM", inference_mode=True, base_model_name_or_path=model.name,
+        r=rank, lora_alpha=rank, target_modules=targets, lora_dropout=0.0, task_type="CAUSAL_LM",
+        inference_mode=True, base_model_name_or_path=base,
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     config.save_pretrained(folder)
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    whole = {n: t.contiguous() for n, t in tensors.items()}
+    save_file(whole, folder / WEIGHTS, metadata={"format": "pt"})
 
 
 def rank_of(folder: Path) -> int:
@@ -112,8 +119,7 @@ def compress(past: Path, folder: Path, *, rank: int) -> None:
 
     Exact up to the cut: B·A = Q_b (R_b R_aᵀ) Q_aᵀ, and only the small matrix in the middle is decomposed.
     """
-    from peft import LoraConfig
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import load_file
 
     tensors = load_file(past / WEIGHTS)
     small: dict[str, Tensor] = {}
@@ -126,15 +132,7 @@ def compress(past: Path, folder: Path, *, rank: int) -> None:
         pad = rank - len(root)  # a layer narrower than the rank
         small[name] = _padded((root[:, None] * vt[:rank]) @ qa.T, pad, 0).to(tensors[name])
         small[other] = _padded(qb @ (u[:, :rank] * root), pad, 1).to(tensors[other])
-    targets = sorted({n.split(".lora_")[0].rsplit(".", 1)[1] for n in small})
-    config = LoraConfig(
-        r=rank, lora_alpha=rank, target_modules=targets, lora_dropout=0.0, task_type="CAUSAL_LM", inference_mode=True
-    )  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-    config.save_pretrained(folder)
-    save_file(
-        {n: t.contiguous() for n, t in small.items()}, folder / WEIGHTS, metadata={"format": "pt"}
-    )
+    _write(folder, small, rank=rank)
 
 
 def _padded(factor: Tensor, more: int, axis: int) -> Tensor:

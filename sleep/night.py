@@ -108,6 +108,7 @@ def _close(room: Room, phase: Phase) -> None:
         sum(v for k, v in room.report["seconds"].items() if k != "total"), 2
     )
     room.ledger.advance(room.number, phase, report=room.report, finished=datetime.now(UTC))
+    room.home.adapters.discard(room.deep)
 
 
 __all__ = ["STEPS", "recover", "roll_back", "sleep"]

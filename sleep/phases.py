@@ -210,7 +210,6 @@ def clear(room: Room) -> Iterator[NightEvent]:
             "left": len(room.episodes) - len(gone),
         }
     room.store.rebuild(room.ledger.waiting())
-    room.home.adapters.discard(room.deep)
     room.home.adapters.prune(room.keep[0], room.keep[1])
     note = f"{len(gone)} episodes cleared"
     yield Progressed(night=room.number, phase=Phase.CLEARED, done=1, total=1, note=note)
