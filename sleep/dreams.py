@@ -260,9 +260,8 @@ def _held_out(told: Sequence[Rehearsed], exam: int, draw: random.Random) -> list
     pools: dict[DreamKind, list[Rehearsed]] = defaultdict(list)
     for r in told:
         pools[r.dream.kind].append(r)
-    for pool in (
-        pools.values()
-    ):  # every other cue, from the farthest on: an exam as hard as a person's questions
+    # Every other cue, from the farthest on: the hardest that there are, and as many of them left to learn from.
+    for pool in pools.values():
         draw.shuffle(pool)
         pool.sort(key=nearness)
         pool[:] = [*pool[1::2][::-1], *pool[0::2][::-1]]
