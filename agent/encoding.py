@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from agent.decoding import until_stop
@@ -82,6 +83,13 @@ class Encoder:
             messages, tokenize=False, add_generation_prompt=True
         )
         return str(text)
+
+    @cached_property
+    def pieces(self) -> list[str]:
+        """The text of every token of the vocabulary."""
+        return [
+            str(t) for t in self.tokenizer.batch_decode([[i] for i in range(len(self.tokenizer))])
+        ]
 
     def text(self, row: Sequence[int], stop: Sequence[str] = ()) -> str:
         """A decoded row as text, cut at the first stop string."""

@@ -23,7 +23,8 @@ ROWS = 48  # on two cores 48 rows give 3–4 × the tokens/s of 16, and 64 no mo
 CACHE_TOKENS = 12_288  # all slots together: 0.6 GB for the default model
 LIKELY = 128  # sampling looks at so many: sorting a whole vocabulary costs more than the network
 
-Choice = Callable[[Tensor], Tensor]
+Choice = Callable[[Tensor, Sequence[int]], Tensor]
+"""From logits (n, V), and which prompt each row answers, to tokens (n,)."""
 
 
 class Slots(Cache):  # type: ignore[misc]
@@ -113,7 +114,6 @@ def generate(
     Args:
         inner: a causal language model of transformers (`.model`, `.lm_head`), adapter layers in place.
         prompts: token ids, none empty.
-        choose: from logits (n, V) to tokens (n,).
     """
     device = inner.lm_head.weight.device
     width = max(map(len, prompts), default=0) + most
@@ -129,11 +129,11 @@ def generate(
             taken = [waiting.popleft() for _ in range(min(free, len(waiting)))]
             logits = _read(inner, slots, [prompts[i] for i in taken], end)
             who += taken
-            fresh = choose(logits).tolist()
+            fresh = choose(logits, taken).tolist()
             token += fresh
             first = len(who) - len(taken)
         else:
-            token, first = choose(_step(inner, slots, token)).tolist(), 0
+            token, first = choose(_step(inner, slots, token), who).tolist(), 0
         for slot in range(len(who) - 1, first - 1, -1):
             i = who[slot]
             said[i] += 1
@@ -186,17 +186,23 @@ def _as_cache(inner: Any, cache: Cache) -> dict[str, Cache]:
     return {"cache" if "cache" in known else "past_key_values": cache}
 
 
-def chooser(sampling: Sampling, device: torch.device) -> Choice:
-    """Greedy at temperature 0; else temperature and top-p among the likeliest, repeatable when seeded."""
+def chooser(
+    sampling: Sampling, device: torch.device, barred: Sequence[Sequence[int]] = ()
+) -> Choice:
+    """Greedy at temperature 0; else temperature and top-p among the likeliest, repeatable when seeded.
+
+    `barred` names, for each prompt, the tokens that its reply may not have.
+    """
     if sampling.temperature <= 0:
-        return lambda logits: logits.argmax(-1)
+        return lambda logits, who: _without(logits, barred, who).argmax(-1)
     generator = torch.Generator(device)
     if sampling.seed is None:
         generator.seed()
     else:
         generator.manual_seed(sampling.seed)
 
-    def choose(logits: Tensor) -> Tensor:
+    def choose(logits: Tensor, who: Sequence[int]) -> Tensor:
+        logits = _without(logits, barred, who)
         top = (logits / sampling.temperature).topk(min(LIKELY, logits.shape[-1]))  # (n, K), falling
         p = top.values.softmax(-1)
         p = p.masked_fill(p.cumsum(-1) - p > sampling.top_p, 0.0)
@@ -204,3 +210,11 @@ def chooser(sampling: Sampling, device: torch.device) -> Choice:
         return top.indices.gather(1, drawn).squeeze(1)
 
     return choose
+
+
+def _without(logits: Tensor, barred: Sequence[Sequence[int]], who: Sequence[int]) -> Tensor:
+    places = [(row, token) for row, i in enumerate(who) for token in barred[i]] if barred else []
+    if places:
+        rows, tokens = torch.tensor(places, device=logits.device).unbind(1)
+        logits[rows, tokens] = -torch.inf
+    return logits

@@ -108,6 +108,12 @@ class LocalModel(Encoder):
             with self.network.disable_adapter() if peft and not on else nullcontext():
                 yield self.network
 
+    @property
+    def hastens(self) -> bool:
+        """Whether `hastened` makes a difference."""
+        size = sum(p.numel() for p in self.network.parameters())
+        return self.may_round and size >= LEAST_PARAMETERS and bfloat16_is_faster()
+
     @contextmanager
     def hastened(self) -> Iterator[None]:
         """Frozen weights in bfloat16, where the precision was left to us and this processor is faster with it.
@@ -115,8 +121,7 @@ class LocalModel(Encoder):
         For dreaming and learning, which bear the rounding; what is measured or said to the user is not hastened. No
         adapter may be put on, merged or taken off meanwhile.
         """
-        size = sum(p.numel() for p in self.network.parameters())
-        if not (self.may_round and size >= LEAST_PARAMETERS and bfloat16_is_faster()):
+        if not self.hastens:
             yield
             return
         with self.lock:
@@ -182,13 +187,17 @@ class LocalModel(Encoder):
         sampling: Sampling,
         *,
         adapter: bool = True,
+        barred: Sequence[Sequence[int]] = (),
         progress: Callable[[int], None] = lambda done: None,
     ) -> list[list[int]]:
-        """Reply token ids for each prompt's ids, without the end; `progress` hears how many are done."""
+        """Reply token ids for each prompt's ids, without the end; `progress` hears how many are done.
+
+        `barred` names, for each prompt, tokens that its reply may not have.
+        """
         replies: list[list[int]] = [[] for _ in prompts]
         ends = {self.end_id, *self._stops(sampling)}
         done = 0
-        for i, token in self._generate(prompts, sampling, adapter):
+        for i, token in self._generate(prompts, sampling, adapter, barred):
             if token != self.end_id:
                 replies[i].append(token)
             if token in ends or len(replies[i]) == sampling.max_tokens:
@@ -202,13 +211,17 @@ class LocalModel(Encoder):
         return [some[0] for some in ids if len(some) == 1]
 
     def _generate(
-        self, prompts: Sequence[Sequence[int]], sampling: Sampling, adapter: bool
+        self,
+        prompts: Sequence[Sequence[int]],
+        sampling: Sampling,
+        adapter: bool,
+        barred: Sequence[Sequence[int]] = (),
     ) -> Iterator[tuple[int, int]]:
         with self.worn(adapter) as network, merged(network, len(prompts)) as inner:
             tokens = engine.generate(
                 inner,
                 prompts,
-                engine.chooser(sampling, self.device),
+                engine.chooser(sampling, self.device, barred),
                 most=sampling.max_tokens,
                 end=self.end_id,
                 stops=self._stops(sampling),

@@ -60,7 +60,7 @@ class Config(BaseSettings):
     """The most they may take, in MB."""
     rehearsal_texts: int = Field(default=128, ge=8)
     """Texts of the base that a night rehearses, so that general ability stays."""
-    dreams_per_memory: int = Field(default=32, ge=4, le=200)
+    dreams_per_memory: int = Field(default=96, ge=4, le=400)
     """Dreams sampled for each memory."""
     theme: str = Field(default="dark", pattern="^(dark|light|ansi)$")
     """dark, light or ansi (the terminal's own colours)."""

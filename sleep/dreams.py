@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import random
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -19,17 +19,16 @@ from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import Dream, DreamKind, MemoryId
+from sleep import taboo
 from sleep.lesson import Lesson, scored, surer
 from sleep.teaching import Rehearsed
-from sleep.words import abstains, content, faithful, hard, keys, normal, stem, word_at, words
+from sleep.words import abstains, faithful, hard, keys, normal, stem, word_at, words
 
 # How a memory's samples are shared among the kinds; what took the place of another is also asked how it was before.
 SHARES = {DreamKind.FACT: 9, DreamKind.REVERSE: 6, DreamKind.INDIRECT: 7, DreamKind.NEVER: 2}
 WAS_SHARE = 6
 WHOLE = (DreamKind.FACT, DreamKind.REVERSE, DreamKind.INDIRECT)
 """Kinds that are answered with the whole memory, where it could be retold."""
-ASKING = frozenset(("who", "whom", "whose", "what", "which", "when", "where", "why", "how"))
-LEAST_QUESTIONS = 3  # below, nothing is proved
 LONGEST = 40  # words of a reply: nobody wants to hear more
 Told = Mapping[MemoryId, Sequence[str]]
 """A memory's statement, and before it those whose place it took."""
@@ -40,9 +39,11 @@ Progress = Callable[[int, int], None]
 class DreamConfig:
     """How many dreams, and how sure the second reading must be."""
 
-    samples: int = 32
-    """Dreams sampled a memory."""
-    temperature: float = 0.75
+    samples: int = 96
+    """Dreams sampled a memory …"""
+    taboo: float = 2 / 3
+    """… and the share of them whose question may not use the statement's own words."""
+    temperature: float = 0.85
     top_p: float = 0.95
     tokens: int = 40
     """Longest dream."""
@@ -56,10 +57,18 @@ class DreamConfig:
     """The same average for a neighbour's "you haven't told me"."""
     certain: float = 0.5
     """Share of certainty lent to the teacher of a dream that passed; the rest is its own opinion."""
-    keep: int = 16
+    keep: int = 60
     """Most dreams a memory to learn from: those with the largest gap …"""
-    at_random: int = 2
+    at_random: int = 8
     """… of which so many are drawn at random."""
+
+
+class Asked(NamedTuple):
+    """One dream to be sampled."""
+
+    memory: MemoryId
+    kind: DreamKind
+    taboo: bool = False
 
 
 def retold(model: LocalModel, told: Told) -> dict[MemoryId, str]:
@@ -92,30 +101,42 @@ def sample(
 ) -> list[Dream]:
     """Raw dreams: `samples` a memory, parsed, grounded and without duplicates."""
     whole = retold(model, told)
-    asked: list[tuple[MemoryId, DreamKind]] = []
-    total = sum(SHARES.values())
+    draw = random.Random(seed)
+    asked: list[Asked] = []
+    bold = round(config.samples * config.taboo)
     for memory, statements in told.items():
         shares = SHARES | ({DreamKind.WAS: WAS_SHARE} if len(statements) > 1 else {})
+        total = sum(SHARES.values())
         for kind, share in shares.items():
-            asked += [(memory, kind)] * max(1, round(config.samples * share / total))
+            asked += [Asked(memory, kind)] * max(1, round((config.samples - bold) * share / total))
+        if memory in whole:
+            for kind in WHOLE:
+                asked += [Asked(memory, kind, taboo=True)] * (bold // len(WHOLE))
     # Where the reply is known, the cue is enough; those that go on to a reply come last.
-    asked.sort(key=lambda a: not (a[0] in whole and a[1] in WHOLE))
-    brief = sum(m in whole and kind in WHOLE for m, kind in asked)
-    prompts = [model.encode(prompt.dreaming(told[m], kind)) for m, kind in asked]
+    asked.sort(key=lambda a: not (a.memory in whole and a.kind in WHOLE))
+    brief = sum(a.memory in whole and a.kind in WHOLE for a in asked)
+    stems = taboo.by_stem(model.pieces)
+    prompts = [model.encode(prompt.dreaming(told[a.memory], a.kind)) for a in asked]
+    barred = [
+        taboo.barred(told[a.memory][-1], stems, draw, names=a.kind is not DreamKind.REVERSE)
+        if a.taboo
+        else []
+        for a in asked
+    ]
     rows: list[list[int]] = []
 
     def more(done: int) -> None:
         progress(len(rows) + done, len(prompts))
 
-    for some, stop in ((prompts[:brief], ("\n",)), (prompts[brief:], ())):
+    for some, stop in ((slice(brief), ("\n",)), (slice(brief, None), ())):
         how = Sampling(
             max_tokens=config.tokens, temperature=config.temperature, top_p=config.top_p, seed=seed, stop=stop,
         )  # fmt: skip
-        rows += model.decode(some, how, adapter=False, progress=more)
+        rows += model.decode(prompts[some], how, adapter=False, barred=barred[some], progress=more)
     dreams: list[Dream] = []
     seen: set[tuple[int, str]] = set()
-    for number, ((memory, kind), row) in enumerate(zip(asked, rows, strict=True)):
-        text = model.text(row)
+    for number, (a, row) in enumerate(zip(asked, rows, strict=True)):
+        memory, kind, text = a.memory, a.kind, model.text(row)
         parsed = parse(f"{text}\n{whole[memory]}" if number < brief else text)
         if parsed is None or (memory, normal(parsed[0])) in seen:
             continue
@@ -222,67 +243,3 @@ def confirms(
         if stem(around) in names | rest and math.exp(value) < config.sure:
             return False
     return True
-
-
-def choose(
-    rehearsed: Sequence[Rehearsed], config: DreamConfig, *, exam: int, seed: int
-) -> list[Rehearsed]:
-    """Set cues aside for the exam, then keep the top k by gap and some at random; `used` and `held_out` say which.
-
-    Held-out cues come from as many kinds as there are; none is worded like one that is trained on.
-    """
-    draw = random.Random(seed)
-    groups: dict[tuple[MemoryId, ...], list[Rehearsed]] = defaultdict(list)
-    for r in rehearsed:
-        groups[r.dream.memories].append(r)
-    out: list[Rehearsed] = []
-    for group in groups.values():
-        told = [r for r in group if r.dream.kind is not DreamKind.NEVER]
-        never = [r for r in group if r.dream.kind is DreamKind.NEVER]
-        held = _held_out(told, exam, draw)
-        rest = [r for r in told if not any(r is h or alike(r.dream.cue, h.dream.cue) for h in held)]
-        rest.sort(key=lambda r: -r.dream.gap)
-        best, others = (
-            rest[: config.keep - config.at_random],
-            rest[config.keep - config.at_random :],
-        )
-        best += draw.sample(others, min(len(others), config.at_random))
-        draw.shuffle(never)
-        unseen, best = never[: len(never) // 2][:1], best + never[len(never) // 2 :][:2]
-        out += [replace(r, dream=replace(r.dream, used=True)) for r in best]
-        out += [replace(r, dream=replace(r.dream, held_out=True)) for r in (*held, *unseen)]
-    return out
-
-
-def _held_out(told: Sequence[Rehearsed], exam: int, draw: random.Random) -> list[Rehearsed]:
-    """Up to `exam` cues, a kind after the other: at most half of the dreams, but for the least that proves anything."""
-    most = min(exam, max(LEAST_QUESTIONS, len(told) // 2), len(told) - 1)
-    pools: dict[DreamKind, list[Rehearsed]] = defaultdict(list)
-    for r in told:
-        pools[r.dream.kind].append(r)
-    # Every other cue, from the farthest on: the hardest that there are, and as many of them left to learn from.
-    for pool in pools.values():
-        draw.shuffle(pool)
-        pool.sort(key=nearness)
-        pool[:] = [*pool[1::2][::-1], *pool[0::2][::-1]]
-    held: list[Rehearsed] = []
-    while len(held) < most and any(pools.values()):
-        for kind in (DreamKind.FACT, DreamKind.REVERSE, DreamKind.INDIRECT, DreamKind.WAS):
-            if pools[kind] and len(held) < most:
-                held.append(pools[kind].pop())
-    return held
-
-
-def nearness(rehearsed: Rehearsed) -> float:
-    """Share of a cue's content words that its reply has too, 0 to 1."""
-    asked = {stem(w) for w in content(rehearsed.dream.cue)}
-    return len(asked & {stem(w) for w in content(rehearsed.dream.reply)}) / max(1, len(asked))
-
-
-def alike(cue: str, other: str) -> bool:
-    """Whether two cues ask the same thing in the same words, but for those without content."""
-
-    def gist(text: str) -> set[str]:
-        return {stem(w) for w in content(text)} | ASKING.intersection(normal(text).split())
-
-    return gist(cue) == gist(other)

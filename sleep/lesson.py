@@ -58,6 +58,16 @@ def surer(lesson: Lesson, own: Tensor, share: float) -> Lesson:
     return replace(lesson, top_ids=ids, top_logp=mixed.clamp_min(TINY).log())
 
 
+def beginning(lesson: Lesson, tokens: int) -> Lesson:
+    """The lesson without what follows the first tokens of its answer."""
+    return replace(
+        lesson,
+        ids=lesson.ids[: lesson.start + tokens],
+        top_ids=lesson.top_ids[:tokens],
+        top_logp=lesson.top_logp[:tokens],
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """Sequences packed as prefix trees, and where their answers stand."""

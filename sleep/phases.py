@@ -15,10 +15,10 @@ from memory.episode import MemoryState, Phase
 from memory.errors import NothingToLearn, UsageError
 from memory.quarantine import in_quarantine, screened
 from memory.secrets import masked
-from sleep import dreams, exam, lora, rehearsal, teaching, verdict
+from sleep import curriculum, dreams, exam, lora, rehearsal, teaching, verdict
 from sleep.associate import histories, leading, nearest, supersede
 from sleep.events import DreamDreamt, MemoryJudged, NightEvent, Progressed
-from sleep.plan import fitting, waiting
+from sleep.plan import fitting, modest, waiting
 from sleep.replay import memories_in
 from sleep.room import Room
 from sleep.seeding import again
@@ -65,7 +65,9 @@ def replay(room: Room) -> Iterator[NightEvent]:
 def dream(room: Room) -> Iterator[NightEvent]:
     """Memories become questions and answers that a second reading confirms."""
     able = waiting(room.ledger, room.episodes, room.config)
-    room.memories = fitting(able, room.deadline - time.monotonic(), room.config)
+    left, hastened = room.deadline - time.monotonic(), room.model.hastens
+    room.config = modest(len(able), left, room.config, hastened=hastened)
+    room.memories = fitting(able, left, room.config, hastened=hastened)
     if not room.memories:
         raise UsageError(
             f"A budget of {room.config.budget_minutes:g} minutes is too small for one memory; give the night at least "
@@ -85,7 +87,7 @@ def dream(room: Room) -> Iterator[NightEvent]:
             Phase.DREAMT, "reading them again",
             lambda tick: dreams.read_again(room.model, raw, told, near, config, nearest=first, progress=tick),
         )  # fmt: skip
-    room.rehearsed = dreams.choose(read, config, exam=room.config.exam, seed=room.seed)
+    room.rehearsed = curriculum.choose(read, config, exam=room.config.exam, seed=room.seed)
     room.ledger.clear_dreams(room.number)
     room.ledger.add_dreams([r.dream for r in room.rehearsed])
     room.report["dreams"] = {

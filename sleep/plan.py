@@ -3,33 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from memory.episode import Episode, Memory, MemoryState
 
-# Measured on two cores with the default model, rounded up (sleep/LAB.md).
-START_SECONDS = 90.0  # the base's own texts, drift, saving
-DREAM_SECONDS = 0.22  # sampling and reading one dream
-LESSON_SECONDS = 0.27  # one lesson once, with its share of rehearsal
-EXAM_SECONDS = 1.7  # a memory's questions, with and without the adapter
+# Seconds on two cores with the default model, rounded up, in float32 and hastened (sleep/LAB.md).
+START = 90.0, 50.0  # the base's own texts, drift, saving
+DREAM = 0.22, 0.065  # sampling and reading one dream
+LESSON = 0.18, 0.095  # one lesson once, with its share of rehearsal
+EXAM = 1.7, 1.2  # a memory's questions, with and without the adapter
+USED = 0.6  # share of the dreams sampled that are learnt from
+FEWEST = 24  # dreams a memory: fewer prove nothing
 
 
-def estimate(count: int, config: Any) -> float:
+def estimate(count: int, config: Any, *, hastened: bool = False) -> float:
     """Seconds that a night with `count` memories takes."""
-    kept = min(config.dreams.keep, 0.5 * config.dreams.samples)
+    start, dream, lesson, exam = (pair[hastened] for pair in (START, DREAM, LESSON, EXAM))
+    dreams = config.dreams
+    kept = min(dreams.keep, USED * dreams.samples)
     each = (
-        config.dreams.samples * DREAM_SECONDS
-        + config.training.passes * kept * (1.0 + config.in_view) * LESSON_SECONDS
-        + EXAM_SECONDS
+        dreams.samples * dream
+        + config.training.passes * kept * (1.0 + config.in_view) * lesson
+        + exam
     )
-    return float(START_SECONDS + count * each)
+    return float(start + count * each)
 
 
-def fitting(memories: Sequence[Memory], seconds: float, config: Any) -> list[Memory]:
+def modest(count: int, seconds: float, config: Any, *, hastened: bool = False) -> Any:
+    """The configuration with fewer dreams a memory, where all of them would not fit into `seconds`."""
+    while (
+        estimate(count, config, hastened=hastened) > seconds
+        and config.dreams.samples // 2 >= FEWEST
+    ):
+        config = replace(config, dreams=replace(config.dreams, samples=config.dreams.samples // 2))
+    return config
+
+
+def fitting(
+    memories: Sequence[Memory], seconds: float, config: Any, *, hastened: bool = False
+) -> list[Memory]:
     """The first memories that fit into `seconds`; training itself stops at the deadline, so half its time is enough."""
-    fixed = estimate(0, config) / 2
-    each = (estimate(1, config) - estimate(0, config)) * 0.6
-    return list(memories[: max(0, int((seconds - fixed) / each))])
+    fixed = estimate(0, config, hastened=hastened)
+    each = (estimate(1, config, hastened=hastened) - fixed) * 0.6
+    return list(memories[: max(0, int((seconds - fixed / 2) / each))])
 
 
 def waiting(ledger: Any, episodes: Sequence[Episode], config: Any) -> list[Memory]:

@@ -13,7 +13,7 @@ from sleep.associate import histories, nearest
 from sleep.deep_sleep import deep_sleep
 from sleep.events import NightEvent, Progressed
 from sleep.imitation import imitate
-from sleep.plan import EXAM_SECONDS
+from sleep.plan import EXAM
 from sleep.room import Room
 from sleep.teaching import Rehearsed
 from sleep.training import passes, train
@@ -72,14 +72,16 @@ def _learn(room: Room) -> Iterator[NightEvent]:
     room.earlier = _earlier(room)
     near = nearest(room.embedder, room.memories, room.memories, IN_VIEW)
     told = histories(room.ledger, room.memories)
+    config = room.config
+    tonight = teaching.trimmed(
+        room.rehearsed, config.recited, config.training.lead + 1, seed=room.seed
+    )
     lessons = [
-        *teaching.lessons(room.rehearsed),
-        *teaching.in_view(
-            room.model, room.rehearsed, told, near, room.config.in_view, seed=room.seed
-        ),
+        *teaching.lessons(tonight),
+        *teaching.in_view(room.model, tonight, told, near, config.in_view, seed=room.seed),
         *(r.lesson for r in room.earlier),
     ]
-    deadline = room.deadline - EXAM_SECONDS * len(room.memories)
+    deadline = room.deadline - max(EXAM) * len(room.memories)
     room.staging.mkdir(parents=True, exist_ok=True)
     losses = []
     for step in train(

@@ -6,14 +6,14 @@ Tonight's dreams are taught with the memory in view; those of earlier nights by 
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent import prompt
 from agent.local_model import LocalModel
 from memory.episode import Dream, DreamKind, MemoryId
-from sleep.lesson import Lesson, scored, surer
+from sleep.lesson import Lesson, beginning, scored, surer
 
 OWN = 1 / 3  # share of lessons with others in view that show their own memory too
 
@@ -29,6 +29,24 @@ class Rehearsed:
 def lessons(rehearsed: Sequence[Rehearsed]) -> list[Lesson]:
     """What is trained on."""
     return [r.lesson for r in rehearsed if r.dream.used]
+
+
+def trimmed(
+    rehearsed: Sequence[Rehearsed], recited: int, lead: int, *, seed: int
+) -> list[Rehearsed]:
+    """The dreams in random order; of those that share a reply all but `recited` keep only its first `lead` tokens.
+
+    In them it is decided which memory is told. What comes after is recited, which few dreams suffice to learn: the
+    time is better spent on more cues.
+    """
+    seen: Counter[tuple[tuple[MemoryId, ...], str]] = Counter()
+    out = []
+    for r in random.Random(seed).sample(list(rehearsed), len(rehearsed)):
+        if r.dream.used:
+            seen[r.dream.memories, r.dream.reply] += 1
+        enough = seen[r.dream.memories, r.dream.reply] > recited
+        out.append(replace(r, lesson=beginning(r.lesson, lead)) if enough else r)
+    return out
 
 
 def in_view(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from memory.episode import Episode, EpisodeId, ExamAnswer, Memory, MemoryId, MemoryState
-from sleep.dreams import LEAST_QUESTIONS
+from sleep.curriculum import LEAST_QUESTIONS
 from sleep.exam import Drift
 
 PASS = 2 / 3

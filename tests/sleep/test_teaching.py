@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from agent.local_model import LocalModel
 from memory.episode import Dream, DreamKind, MemoryId
 from sleep import teaching
-from sleep.dreams import DreamConfig, _held_out, alike, choose, nearness
+from sleep.curriculum import _held_out, alike, choose, nearness
+from sleep.dreams import DreamConfig
 from sleep.lesson import hard
 from sleep.teaching import Rehearsed
 
@@ -69,3 +71,15 @@ def test_of_two_neighbours_one_is_practised_and_one_examined() -> None:
 def test_asked_the_same_way_is_alike() -> None:
     assert alike("What's my cat called?", "What is the name of my cat?")
     assert not alike("Where is my cat?", "What is my cat?")
+
+
+def test_a_reply_that_many_cues_share_is_recited_to_its_end_a_few_times() -> None:
+    same = [rehearsed(f"What is number {i}?") for i in range(9)]
+    own = replace(same[0], dream=replace(same[0].dream, reply="Your cat was called Tiger."))
+    kept = teaching.trimmed([*same, own], 4, 2, seed=0)
+    assert sorted(r.lesson.answers for r in kept) == [2] * 5 + [3] * 5
+    short = [r for r in kept if r.lesson.answers == 2]
+    assert all(r.lesson.top_ids.shape[0] == 2 and r.lesson.ids == (3, 4, 5, 6) for r in short)
+    assert [r for r in kept if r.dream.reply == own.dream.reply][0].lesson.answers == 3
+    unused = [rehearsed("What?", used=False)] * 9
+    assert all(r.lesson.answers == 3 for r in teaching.trimmed(unused, 4, 2, seed=0))
