@@ -115,6 +115,7 @@ def supersede(
         [model.encode(prompt.dreaming([old.text], kind)) for old, kind in asked],
         Sampling(max_tokens=48, temperature=0.7, top_p=0.9, seed=1),
         adapter=False,
+        progress=lambda done: progress(done, 2 * len(asked)),
     )
     cues: dict[MemoryId, dict[str, str]] = {}
     for (old, kind), row in zip(asked, rows, strict=True):
@@ -124,11 +125,13 @@ def supersede(
     trials = [
         (old, new, cue, reply) for old, new in pairs for cue, reply in cues.get(old.id, {}).items()
     ]
-    answers = model.answer(
-        [prompt.reading(cue, [old.text, new.text]) for old, new, cue, _ in trials],
+    read = model.decode(
+        [model.encode(prompt.reading(cue, [old.text, new.text])) for old, new, cue, _ in trials],
         Sampling(max_tokens=32),
         adapter=False,
+        progress=lambda done: progress(len(trials) + done, 2 * len(trials)),
     )
+    answers = [model.text(row) for row in read]
     changed: dict[tuple[MemoryId, MemoryId], list[bool]] = {}
     for (old, new, cue, reply), answer in zip(trials, answers, strict=True):
         # The answer with both in view is the newer one's, and no longer the older one's.
@@ -142,5 +145,4 @@ def supersede(
             superseded_by=new_id,
             reason="a newer statement took its place",
         )
-    progress(len(pairs), len(pairs))
     return found

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 from torch import Tensor
@@ -20,7 +22,7 @@ from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import Dream, DreamKind, MemoryId
 from sleep import taboo
-from sleep.lesson import Lesson, scored, surer
+from sleep.lesson import Lesson, chunks, scored, surer
 from sleep.teaching import Rehearsed
 from sleep.words import abstains, faithful, hard, keys, normal, stem, word_at, words
 
@@ -29,6 +31,7 @@ SHARES = {DreamKind.FACT: 9, DreamKind.REVERSE: 6, DreamKind.INDIRECT: 7, DreamK
 WAS_SHARE = 6
 WHOLE = (DreamKind.FACT, DreamKind.REVERSE, DreamKind.INDIRECT)
 """Kinds that are answered with the whole memory, where it could be retold."""
+TOGETHER = 10  # memories dreamt of at once
 LONGEST = 40  # words of a reply: nobody wants to hear more
 Told = Mapping[MemoryId, Sequence[str]]
 """A memory's statement, and before it those whose place it took."""
@@ -64,14 +67,24 @@ class DreamConfig:
 
 
 class Asked(NamedTuple):
-    """One dream to be sampled."""
+    """One dream to be sampled; `brief` where its reply is known and the cue alone is wanted."""
 
     memory: MemoryId
     kind: DreamKind
+    brief: bool
     taboo: bool = False
 
+    def bars(
+        self, statement: str, stems: Mapping[str, Sequence[int]], draw: random.Random
+    ) -> list[int]:
+        """Tokens that it may not have."""
+        names = self.kind is not DreamKind.REVERSE
+        return taboo.barred(statement, stems, draw, names=names) if self.taboo else []
 
-def retold(model: LocalModel, told: Told) -> dict[MemoryId, str]:
+
+def retold(
+    model: LocalModel, told: Told, *, progress: Progress = lambda done, total: None
+) -> dict[MemoryId, str]:
     """Each memory turned to the user by the model, word for word; those that it changed are left out.
 
     So are corrections: they mention what no longer holds.
@@ -81,7 +94,12 @@ def retold(model: LocalModel, told: Told) -> dict[MemoryId, str]:
     """
     plain = {m: statements[0] for m, statements in told.items() if len(statements) == 1}
     prompts = [model.encode(prompt.retelling(statement)) for statement in plain.values()]
-    rows = model.decode(prompts, Sampling(max_tokens=80), adapter=False)
+    rows = model.decode(
+        prompts,
+        Sampling(max_tokens=80),
+        adapter=False,
+        progress=lambda done: progress(done, len(prompts)),
+    )
     said = zip(plain.items(), (model.text(row) for row in rows), strict=True)
     return {
         m: text
@@ -93,58 +111,88 @@ def retold(model: LocalModel, told: Told) -> dict[MemoryId, str]:
 def sample(
     model: LocalModel,
     told: Told,
+    whole: Mapping[MemoryId, str],
     config: DreamConfig,
     *,
     night: int,
     seed: int,
+    deadline: float = math.inf,
     progress: Progress = lambda done, total: None,
-) -> list[Dream]:
-    """Raw dreams: `samples` a memory, parsed, grounded and without duplicates."""
-    whole = retold(model, told)
+) -> tuple[list[Dream], list[MemoryId]]:
+    """Raw dreams: `samples` a memory, parsed, grounded and without duplicates; and the memories that time was left for.
+
+    `whole` has the reply of those that are answered with all that they say. Past `deadline` (monotonic) no more
+    memories are begun, after the first few.
+    """
     draw = random.Random(seed)
-    asked: list[Asked] = []
-    bold = round(config.samples * config.taboo)
-    for memory, statements in told.items():
-        shares = SHARES | ({DreamKind.WAS: WAS_SHARE} if len(statements) > 1 else {})
-        total = sum(SHARES.values())
-        for kind, share in shares.items():
-            asked += [Asked(memory, kind)] * max(1, round((config.samples - bold) * share / total))
-        if memory in whole:
-            for kind in WHOLE:
-                asked += [Asked(memory, kind, taboo=True)] * (bold // len(WHOLE))
-    # Where the reply is known, the cue is enough; those that go on to a reply come last.
-    asked.sort(key=lambda a: not (a.memory in whole and a.kind in WHOLE))
-    brief = sum(a.memory in whole and a.kind in WHOLE for a in asked)
     stems = taboo.by_stem(model.pieces)
-    prompts = [model.encode(prompt.dreaming(told[a.memory], a.kind)) for a in asked]
-    barred = [
-        taboo.barred(told[a.memory][-1], stems, draw, names=a.kind is not DreamKind.REVERSE)
-        if a.taboo
-        else []
-        for a in asked
-    ]
-    rows: list[list[int]] = []
-
-    def more(done: int) -> None:
-        progress(len(rows) + done, len(prompts))
-
-    for some, stop in ((slice(brief), ("\n",)), (slice(brief, None), ())):
-        how = Sampling(
-            max_tokens=config.tokens, temperature=config.temperature, top_p=config.top_p, seed=seed, stop=stop,
-        )  # fmt: skip
-        rows += model.decode(prompts[some], how, adapter=False, barred=barred[some], progress=more)
+    asked = {m: _asked(m, said, m in whole, config) for m, said in told.items()}
+    total, done = sum(map(len, asked.values())), 0
     dreams: list[Dream] = []
-    seen: set[tuple[int, str]] = set()
-    for number, (a, row) in enumerate(zip(asked, rows, strict=True)):
-        memory, kind, text = a.memory, a.kind, model.text(row)
-        parsed = parse(f"{text}\n{whole[memory]}" if number < brief else text)
-        if parsed is None or (memory, normal(parsed[0])) in seen:
-            continue
-        cue, reply = parsed
-        if is_true_to(" ".join(told[memory]), kind, cue, reply):
-            seen.add((memory, normal(cue)))
-            dreams.append(Dream(night=night, memories=(memory,), kind=kind, cue=cue, reply=reply))
-    return dreams
+    reached: list[MemoryId] = []
+    for some in chunks(list(told), TOGETHER):
+        if reached and time.monotonic() >= deadline:
+            break
+        # Where the reply is known, the cue is enough; those that go on to a reply come last.
+        now = sorted((a for m in some for a in asked[m]), key=lambda a: not a.brief)
+        prompts = [model.encode(prompt.dreaming(told[a.memory], a.kind)) for a in now]
+        barred = [a.bars(told[a.memory][-1], stems, draw) for a in now]
+        texts: list[str] = []
+        for brief, stop in ((True, ("\n",)), (False, ())):
+            part = [i for i, a in enumerate(now) if a.brief is brief]
+            rows = model.decode(
+                [prompts[i] for i in part],
+                Sampling(
+                    max_tokens=config.tokens, temperature=config.temperature, top_p=config.top_p,
+                    seed=seed + len(reached), stop=stop,
+                ),
+                adapter=False,
+                barred=[barred[i] for i in part],
+                progress=partial(_from, done + len(texts), total, progress),
+            )  # fmt: skip
+            texts += [model.text(row) for row in rows]
+        dreams += _grounded(now, texts, told, whole, night)
+        reached += some
+        done += len(now)
+    return dreams, reached
+
+
+def _from(before: int, total: int, progress: Progress, done: int) -> None:
+    progress(before + done, total)
+
+
+def _grounded(
+    asked: Sequence[Asked],
+    texts: Sequence[str],
+    told: Told,
+    whole: Mapping[MemoryId, str],
+    night: int,
+) -> list[Dream]:
+    """What was sampled as dreams, without those that don't parse, invent something or are there already."""
+    out: dict[tuple[MemoryId, str], Dream] = {}
+    for a, text in zip(asked, texts, strict=True):
+        parsed = parse(f"{text}\n{whole[a.memory]}" if a.brief else text)
+        if parsed and is_true_to(" ".join(told[a.memory]), a.kind, *parsed):
+            dream = Dream(
+                night=night, memories=(a.memory,), kind=a.kind, cue=parsed[0], reply=parsed[1]
+            )
+            out.setdefault((a.memory, normal(dream.cue)), dream)
+    return list(out.values())
+
+
+def _asked(
+    memory: MemoryId, statements: Sequence[str], whole: bool, config: DreamConfig
+) -> list[Asked]:
+    """The dreams to be sampled about a memory."""
+    shares = SHARES | ({DreamKind.WAS: WAS_SHARE} if len(statements) > 1 else {})
+    bold = round(config.samples * config.taboo) if whole else 0
+    plain, total = config.samples - bold, sum(shares.values())
+    out: list[Asked] = []
+    for kind, share in shares.items():
+        brief = whole and kind in WHOLE
+        out += [Asked(memory, kind, brief)] * max(1, round(plain * share / total))
+        out += [Asked(memory, kind, brief, taboo=True)] * (bold // len(WHOLE) if brief else 0)
+    return out
 
 
 def parse(text: str) -> tuple[str, str] | None:

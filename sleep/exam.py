@@ -117,29 +117,45 @@ def kl_to_base(model: LocalModel, texts: Sequence[Lesson]) -> float:
     return total / max(1, count)
 
 
-def drift(model: LocalModel, ledger: Any, texts: Sequence[Lesson], base_hash: str) -> Drift:
+def drift(
+    model: LocalModel,
+    ledger: Any,
+    texts: Sequence[Lesson],
+    base_hash: str,
+    *,
+    progress: Progress = lambda done, total: None,
+) -> Drift:
     """Perplexity on the probe text against the model without any night's adapter, measured at the first night."""
-    return Drift(
-        perplexity_before=_untouched(model, ledger, base_hash),
-        perplexity_after=perplexity(model, probe_text()),
-        kl=kl_to_base(model, texts),
-    )
+    before = untouched(model, ledger, base_hash)
+    progress(1, 3)
+    after = perplexity(model, probe_text())
+    progress(2, 3)
+    kl = kl_to_base(model, texts)
+    progress(3, 3)
+    return Drift(perplexity_before=before, perplexity_after=after, kl=kl)
 
 
-def temper(model: LocalModel, ledger: Any, base_hash: str, most: float) -> float:
-    """Shrink tonight's rank until perplexity on the probe text has risen by `most` or less; the share that is left.
+def temper(
+    model: LocalModel,
+    before: float,
+    most: float,
+    *,
+    progress: Progress = lambda done, total: None,
+) -> float:
+    """Shrink tonight's rank until perplexity on the probe text is at most `most` over `before`; the share that is left.
 
     What was learnt survives a little less of it; general ability, which falls with the square, need not be thrown away
     with the night.
     """
-    before, left = _untouched(model, ledger, base_hash), 1.0
+    left, times, enough = 1.0, 0, math.ceil(math.log(LEAST_LEFT) / math.log(SHRINK))
     while left > LEAST_LEFT and not perplexity(model, probe_text()) <= before * (1.0 + most):
         lora.shrink(model, SHRINK)
-        left *= SHRINK
+        left, times = left * SHRINK, times + 1
+        progress(times, enough)
     return round(left, 2)
 
 
-def _untouched(model: LocalModel, ledger: Any, base_hash: str) -> float:
+def untouched(model: LocalModel, ledger: Any, base_hash: str) -> float:
     """Perplexity on the probe text before any night: measured with tonight's rank off at the first, then noted."""
     key = f"perplexity:{base_hash}"
     before = ledger.meta(key)

@@ -24,6 +24,8 @@ from sleep.room import Room
 from sleep.seeding import again
 from sleep.words import normal
 
+SAMPLING = 0.25  # of the night's time, at most, before the last memories are left for the next
+
 
 def replay(room: Room) -> Iterator[NightEvent]:
     """What the user said becomes memories; the newer of two that contradict wins; small talk is left out."""
@@ -73,14 +75,23 @@ def dream(room: Room) -> Iterator[NightEvent]:
             f"A budget of {room.config.budget_minutes:g} minutes is too small for one memory; give the night at least "
             "3 minutes."
         )
-    later = [m.id for m in able[len(room.memories) :]]
-    room.report |= {"memories": [m.id for m in room.memories], "later": later}
     config, told = room.config.dreams, histories(room.ledger, room.memories)
     with room.model.hastened():
-        raw = yield from room.narrated(
-            Phase.DREAMT, "dreaming",
-            lambda tick: dreams.sample(room.model, told, config, night=room.number, seed=room.seed, progress=tick),
+        whole = yield from room.narrated(
+            Phase.DREAMT, "saying the day back",
+            lambda tick: dreams.retold(room.model, told, progress=tick),
         )  # fmt: skip
+        raw, reached = yield from room.narrated(
+            Phase.DREAMT, "dreaming",
+            lambda tick: dreams.sample(
+                room.model, told, whole, config, night=room.number, seed=room.seed,
+                deadline=time.monotonic() + SAMPLING * left, progress=tick,
+            ),
+        )  # fmt: skip
+        room.memories = [m for m in room.memories if m.id in reached]
+        tonight = {m.id for m in room.memories}
+        later = [m.id for m in able if m.id not in tonight]
+        room.report |= {"memories": [m.id for m in room.memories], "later": later}
         raw, first = leading(room.embedder, raw, told)
         near = nearest(room.embedder, room.memories, room.memories, config.neighbours)
         read = yield from room.narrated(
@@ -129,7 +140,10 @@ def examine(room: Room) -> Iterator[NightEvent]:
     )  # fmt: skip
     room.ledger.clear_answers(room.number)
     room.ledger.add_answers([*answers, *earlier])
-    drift = exam.drift(room.model, room.ledger, room.kept_texts, room.base_hash)
+    drift = yield from room.narrated(
+        Phase.EXAMINED, "general ability",
+        lambda tick: exam.drift(room.model, room.ledger, room.kept_texts, room.base_hash, progress=tick),
+    )  # fmt: skip
     room.report["drift"] = {**asdict(drift), "rise": round(drift.rise, 4)}
     told = [a for a in answers if a.memory is not None]
     untold = [a for a in answers if a.memory is None]

@@ -61,7 +61,11 @@ def seed(room: Room) -> Iterator[NightEvent]:
     with room.model.hastened():
         yield from _learn(room)
     most = room.config.limits.tempered
-    room.report["tempered"] = exam.temper(room.model, room.ledger, room.base_hash, most)
+    before = exam.untouched(room.model, room.ledger, room.base_hash)
+    room.report["tempered"] = yield from room.narrated(
+        Phase.SEEDED, "weighing what it costs",
+        lambda tick: exam.temper(room.model, before, most, progress=tick),
+    )  # fmt: skip
     lora.save(room.model, room.staging, past=room.past)
     (room.staging / UNFINISHED).unlink(missing_ok=True)
     room.sign()

@@ -100,8 +100,12 @@ def test_a_night_is_tempered_until_general_ability_is_back(tmp_path: Path) -> No
             if "lora_B" in name:
                 factor.copy_(torch.randn(factor.shape, generator=draw) * 0.3)
     with Ledger(tmp_path / "ledger.db") as ledger:
-        before = exam.perplexity(model, exam.probe_text())
-        assert exam.temper(model, ledger, "hash", 1e9) == 1.0  # nothing to mend
-        assert exam.temper(model, ledger, "hash", 0.0) < 0.75
-        untouched = exam.perplexity(model, exam.probe_text(), adapter=False)
-        assert untouched < exam.perplexity(model, exam.probe_text()) < before
+        untouched = exam.untouched(model, ledger, "hash")
+        assert untouched == exam.perplexity(model, exam.probe_text(), adapter=False)
+        assert ledger.meta("perplexity:hash") == str(untouched)
+    before = exam.perplexity(model, exam.probe_text())
+    ticks: list[tuple[int, int]] = []
+    assert exam.temper(model, untouched, 1e9) == 1.0  # nothing to mend
+    left = exam.temper(model, untouched, 0.0, progress=lambda *tick: ticks.append(tick))
+    assert left < 0.75 and ticks[-1] == (len(ticks), len(ticks))
+    assert untouched < exam.perplexity(model, exam.probe_text()) < before
