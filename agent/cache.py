@@ -31,9 +31,14 @@ def verify(folder: Path) -> bool:
         return False
     whole = sha256_of(folder / "model.safetensors") == str(stamp["sha256"])
     if not whole:
-        with suppress(OSError):  # a cache of somebody else's
-            (folder / STAMP).unlink()
+        unstamp(folder)
     return whole
+
+
+def unstamp(folder: Path) -> None:
+    """Take its stamp from a folder that proved damaged: the next start makes it again."""
+    with suppress(OSError):  # none there, or a cache of somebody else's
+        (folder / STAMP).unlink()
 
 
 def cached(folder: Path, make: Callable[[Path], None]) -> Path:

@@ -84,13 +84,21 @@ class SomnusChatModel(BaseChatModel):
             else self.temperature,
             stop=tuple(stop or self.stop or ()),
         )
-        count = 0
-        for piece in model.stream(turns, sampling, adapter=self.adapter):
+        count, left = 0, False
+
+        def cancelled() -> bool:  # asked after each token: a piece may hold several, or half of one
+            nonlocal count
             count += 1
-            chunk = ChatGenerationChunk(message=AIMessageChunk(content=piece))
-            if run_manager:
-                run_manager.on_llm_new_token(piece, chunk=chunk)
-            yield chunk
+            return left
+
+        try:
+            for piece in model.stream(turns, sampling, adapter=self.adapter, cancelled=cancelled):
+                chunk = ChatGenerationChunk(message=AIMessageChunk(content=piece))
+                if run_manager:
+                    run_manager.on_llm_new_token(piece, chunk=chunk)
+                yield chunk
+        finally:
+            left = True  # whoever stops reading stops the model
         asked = model.count_tokens(turns)
         usage = UsageMetadata(input_tokens=asked, output_tokens=count, total_tokens=asked + count)
         last = AIMessageChunk(
@@ -115,4 +123,4 @@ def to_turns(messages: Sequence[BaseMessage]) -> list[Turn]:
         else:
             turns.append(Turn(role=Role.USER, content=held + text))
             held = ""
-    return turns if turns or not held else [Turn(role=Role.USER, content=held.strip())]
+    return [*turns, Turn(role=Role.USER, content=held.strip())] if held else turns

@@ -46,6 +46,8 @@ class Recall:
 
     recollections: int = 4
     min_similarity: float = 0.2
+    min_similarity_worn: float = 0.3
+    """The same where a night's adapter is worn: what resembles a question less, the weights know better."""
     context_tokens: int = 2048
     reply_tokens: int = 256
 
@@ -61,14 +63,17 @@ def adapter_for(arm: Arm) -> bool:
     return arm in ("weights", "auto")
 
 
-def recollect(question: str, store: BufferStore, recall: Recall) -> list[Recollection]:
+def recollect(
+    question: str, store: BufferStore, recall: Recall, *, worn: bool = False
+) -> list[Recollection]:
     """What the buffer knows about a question, oldest first, so that the newest of two that contradict stands last.
 
     Questions of earlier are skipped, and so is whatever somebody else wrote that gives orders. The user's own word
-    stands after all others.
+    stands after all others. `worn` is whether the reply wears a night's adapter.
     """
+    least = max(recall.min_similarity, recall.min_similarity_worn if worn else -1.0)
     found = store.search(question, recall.recollections * 3)
-    telling = [r for r in found if r.similarity >= recall.min_similarity and as_told(r.episode)]
+    telling = [r for r in found if r.similarity >= least and as_told(r.episode)]
     once: dict[
         str, Recollection
     ] = {}  # what was said twice takes one place, where it was said last
@@ -110,7 +115,7 @@ def answer_turns(
 ) -> tuple[list[Turn], list[Recollection]]:
     """The prompt that an arm gives for a lone question: no history, nothing logged."""
     found = (
-        recollect(question, store, recall)
+        recollect(question, store, recall, worn=arm == "auto" and model.wears)
         if store is not None and arm in ("buffer", "auto")
         else []
     )
@@ -151,7 +156,7 @@ def turns_for(
     )
     if (size := model.count_tokens(turns)) > room:
         raise InputError(
-            f"Your message is {size} tokens long and the model reads {room} at once; it is kept, but to be answered it "
+            f"Your message is {size} tokens long and the model reads {room} at once; to be answered it "
             "has to be shorter."
         )
     return turns
@@ -197,7 +202,9 @@ class Conversation:
         use_buffer = memory in ("auto", "buffer")
         history = self._earlier() if use_buffer else []  # `weights` and `none` know only weights
         found = (
-            recollect(message, self._store, self._recall)
+            recollect(
+                message, self._store, self._recall, worn=memory == "auto" and self._model.wears
+            )
             if use_buffer and is_question(message)
             else []
         )

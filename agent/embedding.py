@@ -9,6 +9,9 @@ from pathlib import Path
 import torch
 from transformers import AutoModel, AutoTokenizer
 
+from agent.cache import unstamp
+from memory.errors import WeightsError, in_short
+
 LONGEST = 256  # tokens, what the model was trained on
 ROWS = 32
 
@@ -17,8 +20,15 @@ class MiniLm:
     """An `Embedder` over a local folder (384 dimensions). Safe to use from several threads."""
 
     def __init__(self, folder: Path) -> None:
-        self._tokenizer = AutoTokenizer.from_pretrained(folder)
-        self._model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+        """Load it. Raises WeightsError for a folder that can't be loaded, and has it fetched again next time."""
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(folder)
+            self._model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+        except Exception as error:  # readers of foreign files raise anything
+            unstamp(folder)
+            raise WeightsError(
+                f"The embedding model in {folder} is damaged ({in_short(error)}); start again, and it is fetched anew."
+            ) from error
         self._lock = threading.Lock()
 
     @property

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, TextIteratorStreamer
 
@@ -34,7 +33,7 @@ from agent.encoding import Encoder
 from agent.model import Sampling
 from agent.packing import Packed
 from memory.episode import Turn
-from memory.errors import WeightsError
+from memory.errors import WeightsError, in_short
 
 
 class LocalModel(Encoder):
@@ -75,9 +74,9 @@ class LocalModel(Encoder):
                 attn_implementation="sdpa",
                 use_safetensors=True,
             )
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
+        except Exception as error:  # readers of foreign files raise anything
             raise WeightsError(
-                f"The model at {path} can't be loaded ({error}); pull it again."
+                f"The model at {path} can't be loaded ({in_short(error)}); copy or pull it again."
             ) from error
         if not tokenizer.chat_template:
             raise WeightsError(
@@ -97,6 +96,11 @@ class LocalModel(Encoder):
             if adapter is not None:
                 self.network = put_on(self.network, adapter, low_cpu_mem_usage=False)
                 self.network.eval().requires_grad_(False)
+
+    @property
+    def wears(self) -> bool:
+        """Whether an adapter is on."""
+        return bare_inside(self.network) is not self.network
 
     @contextmanager
     def worn(self, on: bool = True) -> Iterator[Any]:
@@ -155,12 +159,13 @@ class LocalModel(Encoder):
         streamer = TextIteratorStreamer(self.tokenizer, skip_special_tokens=True, timeout=120.0)
         ids = self.encode(turns)
         failure: list[BaseException] = []
+        over = threading.Event()  # a stop string, or a reader that went away
 
         def work() -> None:
             try:
                 for _, token in self._generate([ids], sampling, adapter):
                     streamer.put(torch.tensor([token]))
-                    if cancelled():
+                    if cancelled() or over.is_set():
                         break
             except Exception as error:  # noqa: BLE001  # handed to the reading thread below
                 failure.append(error)
@@ -169,7 +174,10 @@ class LocalModel(Encoder):
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
-        yield from until_stop(streamer, sampling.stop)
+        try:
+            yield from until_stop(streamer, sampling.stop)
+        finally:
+            over.set()
         thread.join()
         if failure:
             raise failure[0]
@@ -246,6 +254,21 @@ class LocalModel(Encoder):
                 use_cache=False,
             )
             .last_hidden_state
+        )
+        return out
+
+    def states(self, network: Any, packed: Packed) -> tuple[Tensor, ...]:
+        """Hidden states (B, T, D) before the first layer and after every one, adapters included."""
+        out: tuple[Tensor, ...] = (
+            bare_inside(network)
+            .model(
+                input_ids=packed.ids,
+                attention_mask=packed.seen,
+                position_ids=packed.positions,
+                use_cache=False,
+                output_hidden_states=True,
+            )
+            .hidden_states
         )
         return out
 

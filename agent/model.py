@@ -36,6 +36,11 @@ class LanguageModel(Protocol):
         ...
 
     @property
+    def wears(self) -> bool:
+        """Whether a night's adapter is on it."""
+        ...
+
+    @property
     def context_tokens(self) -> int:
         """The longest prompt plus reply, in tokens."""
         ...
@@ -56,7 +61,8 @@ class LanguageModel(Protocol):
         adapter: bool = True,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Iterator[str]:
-        """The reply piece by piece. `adapter=False` takes the night's adapter off for this reply."""
+        """The reply piece by piece. `adapter=False` takes the night's adapter off for this reply; `cancelled` is
+        asked once a token."""
         ...
 
     def answer(

@@ -21,6 +21,7 @@ class ScriptedModel:
         self._default = default
         self.name = "scripted"
         self.has_instincts = True
+        self.wears = False
         self.context_tokens = 4096
         self.asked: list[tuple[str, bool]] = []  # (prompt, adapter worn)
 

@@ -16,9 +16,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from agent.adapter import put_on
-from agent.cache import cached, stamp_of, verify
+from agent.cache import STAMP, cached, stamp_of, verify
 from agent.wheels import EMBEDDER, LANGUAGE, Progress, fetch, sha256_of
-from memory.errors import WeightsError
+from memory.errors import WeightsError, in_short
 from memory.paths import cache_path, private_dir
 
 __all__ = [
@@ -28,10 +28,12 @@ __all__ = [
     "known",
     "resolve",
     "verify",
+    "whole",
     "with_instincts",
 ]
 
 DEFAULT = "smollm2-135m"
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ def resolve(name: str | None = None, *, progress: Progress = _quiet) -> Checkpoi
         base = cached(models / f"gguf-{digest[:16]}", lambda to: _convert(local, to, progress))
         return with_instincts(name, base, progress)
     if (local / "config.json").is_file():
-        _has_template(local, name)
+        _usable(local, name)
         return with_instincts(name, local.absolute(), progress)
     if local.exists() or name.startswith((".", "/", "~")) or name.endswith(".gguf"):
         raise WeightsError(
@@ -98,12 +100,22 @@ def known(name: str | None = None) -> Checkpoint | None:
         return None
 
 
+def whole(checkpoint: Checkpoint) -> bool:
+    """Whether what is cached of a model still has its hash: slow. What hasn't is made again by the next `resolve`."""
+    folders = {checkpoint.base_path, checkpoint.path}
+    damaged = [f for f in folders if (f / STAMP).exists() and not verify(f)]
+    return not damaged
+
+
+def embedder_folder() -> Path:
+    """Where the embedding model lies once it is fetched."""
+    return cache_path() / "models" / "all-minilm-l6-v2"
+
+
 def fetch_embedder(progress: Progress = _quiet) -> Path:
     """The folder of the embedding model."""
-    return cached(
-        private_dir(cache_path() / "models") / "all-minilm-l6-v2",
-        lambda to: _discard(fetch(EMBEDDER, to, progress)),
-    )
+    private_dir(cache_path() / "models")
+    return cached(embedder_folder(), lambda to: _discard(fetch(EMBEDDER, to, progress)))
 
 
 def _discard(_: object) -> None:
@@ -137,7 +149,7 @@ def _convert(gguf: Path, to: Path, progress: Progress) -> None:
         )
     except Exception as error:  # readers of foreign files raise anything
         raise WeightsError(
-            f"{gguf} can't be converted ({error}); is it a whole GGUF language model?"
+            f"{gguf} can't be converted ({in_short(error)}); is it a whole GGUF language model?"
         ) from error
     if not tokenizer.chat_template:
         raise WeightsError(
@@ -172,15 +184,30 @@ def _from_hub(name: str, progress: Progress, *, here: bool = False) -> Path:
         raise WeightsError(
             f"The model {name} can't be fetched from the Hugging Face hub: {why}."
         ) from error
-    _has_template(folder, name)
+    _usable(folder, name)
     return folder
 
 
-def _has_template(folder: Path, name: str) -> None:
+def _usable(folder: Path, name: str) -> None:
+    """Refuse what a copy left half-made, and what can't hold a conversation. Raises WeightsError."""
+    from safetensors import SafetensorError, safe_open
+
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(file, framework="np"):
+                pass  # opening checks that all of it is there
+        except (OSError, SafetensorError) as error:
+            raise WeightsError(
+                f"The weights {file} are torn ({error}); copy or fetch them again."
+            ) from error
+    if not any((folder / t).exists() for t in TOKENIZERS):
+        raise WeightsError(
+            f"The model {name} has no tokenizer ({TOKENIZERS[0]} or the like); copy or fetch it whole."
+        )
     config = folder / "tokenizer_config.json"
     try:
-        inside = "chat_template" in json.loads(config.read_text("utf-8"))
-    except (OSError, ValueError):
+        inside = "chat_template" in dict(json.loads(config.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
         inside = False
     if (
         not inside
@@ -257,7 +284,13 @@ def _merge(base: Path, instincts: Path, to: Path, progress: Progress) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     progress("putting the instincts on (once)", None)
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    except Exception as error:  # readers of foreign files raise anything
+        raise WeightsError(
+            f"The model at {base} can't be loaded ({in_short(error)}); copy or pull it again."
+        ) from error
     merged = put_on(model, instincts, autocast_adapter_dtype=True).merge_and_unload()
     merged.save_pretrained(to, max_shard_size="100GB")
-    AutoTokenizer.from_pretrained(base).save_pretrained(to)
+    tokenizer.save_pretrained(to)

@@ -32,11 +32,16 @@ def blot_said(said: str, statement: str) -> str:
     if blotted != said:
         return blotted
     wanted = _words(statement)
-    shares = {s: len(wanted & _words(s)) / max(1, len(wanted)) for s in _sentences(said)}
+    shares = {s: len(wanted & _words(s)) / max(1, len(wanted)) for s in sentences(said)}
     best = max(shares.values(), default=0.0)
     if best == 0.0:
         return MARK if said.strip() else said
     return _blot(said, lambda s: shares[s] == best or shares[s] >= 0.6)
+
+
+def tells(text: str, words: str) -> bool:
+    """Whether these words stand in a text word for word, case and white space aside."""
+    return blot_verbatim(text, words) != text
 
 
 def blot_verbatim(text: str, statement: str) -> str:
@@ -44,8 +49,9 @@ def blot_verbatim(text: str, statement: str) -> str:
     plain = statement.strip().rstrip(".!?…").split()
     if not plain:
         return text
-    pattern = r"(?<!\w)" + r"\s+".join(re.escape(w) for w in plain) + r"(?!\w)[.!?…]*"
-    return re.sub(pattern, MARK, text, flags=re.IGNORECASE)
+    words = r"(?<!\w)" + r"\s+".join(re.escape(w) for w in plain) + r"(?!\w)[.!?…]*"
+    marked = re.escape(MARK)  # left as it is, also by whoever wants "forgotten" forgotten
+    return re.sub(f"{marked}|{words}", MARK, text, flags=re.IGNORECASE)
 
 
 def blot_reply(reply: str, statement: str, *, same_episode: bool) -> str:
@@ -74,12 +80,13 @@ def blot_report(document: Any, statement: str) -> Any:
     )
 
 
-def _sentences(text: str) -> list[str]:
+def sentences(text: str) -> list[str]:
+    """A text's sentences and lines, without marks of what was forgotten."""
     return [s for s in SENTENCE.split(text) if s.strip() and s.strip() != MARK]
 
 
 def _blot(text: str, guilty: Callable[[str], bool]) -> str:
-    for sentence in _sentences(text):
+    for sentence in sentences(text):
         if guilty(sentence):
             text = text.replace(sentence, MARK)
     return text

@@ -49,7 +49,9 @@ class Config(BaseSettings):
     recollections: int = Field(default=4, ge=1, le=50)
     """Episodes retrieved for a reply."""
     min_similarity: float = Field(default=0.2, ge=-1, le=1)
-    """Least cosine similarity of a recollection."""
+    """Least cosine similarity of a recollection …"""
+    min_similarity_worn: float = Field(default=0.3, ge=-1, le=1)
+    """… and once a night's adapter is worn: what resembles a question less, the weights know better."""
     reply_tokens: int = Field(default=256, ge=1)
     """Longest reply."""
     context_tokens: int = Field(default=2048, ge=128)
@@ -60,7 +62,7 @@ class Config(BaseSettings):
     """The most they may take, in MB."""
     rehearsal_texts: int = Field(default=128, ge=8)
     """Texts of the base that a night rehearses, so that general ability stays."""
-    dreams_per_memory: int = Field(default=96, ge=4, le=400)
+    dreams_per_memory: int = Field(default=84, ge=4, le=400)
     """Dreams sampled for each memory."""
     theme: str = Field(default="dark", pattern="^(dark|light|ansi)$")
     """dark, light or ansi (the terminal's own colours)."""

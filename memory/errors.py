@@ -15,6 +15,11 @@ A message says what happened, the value, and what to do, in one sentence or two.
 from __future__ import annotations
 
 
+def in_short(error: BaseException) -> str:
+    """What another library says, in one line: the first of its several."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 class SomnusError(Exception):
     """Base of all errors that are shown to the user without a traceback."""
 

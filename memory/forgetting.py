@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from memory.blotting import blot_reply, blot_report, blot_said, blot_verbatim
-from memory.episode import Memory, MemoryId, MemoryState, Phase
+from memory.blotting import (
+    blot_reply,
+    blot_report,
+    blot_said,
+    blot_verbatim,
+    sentences,
+    tells,
+)
+from memory.episode import Episode, Memory, MemoryId, MemoryState, Origin, Phase
 from memory.ledger import Ledger
+from memory.ledger_sessions import TITLE
 
 STALE = "buffer_is_stale"  # a note: what was forgotten may still be in the buffer
+NONE = MemoryId(0)  # of a statement that is no memory: the ledger counts from 1
 
 
 def forget(ledger: Ledger, ids: Iterable[MemoryId]) -> dict[str, Any]:
@@ -28,20 +37,51 @@ def forget(ledger: Ledger, ids: Iterable[MemoryId]) -> dict[str, Any]:
     Raises:
         KeyError: an unknown id; then nothing was forgotten.
     """
+    return _forgotten(ledger, lambda: [ledger.memory(i) for i in ids])
+
+
+def forget_words(ledger: Ledger, words: str) -> dict[str, Any]:
+    """Redact every memory that has these words, and whatever was said with them, also where no night has read it yet.
+
+    A tool's statement goes whole; of anything else the sentences that have the words. Afterwards they stand nowhere in
+    the ledger. Returns what `forget` does.
+    """
+    return _forgotten(ledger, lambda: _with(ledger, words), words)
+
+
+def _with(ledger: Ledger, words: str) -> list[Memory]:
+    told = [e for e in ledger.episodes() if tells(e.said, words)]
+    whole = {e.id for e in told if e.origin is Origin.TOOL}
+    known = [m for m in ledger.memories() if tells(m.text, words) or m.episode in whole]
+    return known + [
+        Memory(id=NONE, episode=e.id, text=s, at=e.at) for e in told for s in _parts(e, words)
+    ]
+
+
+def _parts(episode: Episode, words: str) -> list[str]:
+    if episode.origin is Origin.TOOL:
+        return [episode.said]
+    return [s for s in sentences(episode.said) if tells(s, words)] or [episode.said]
+
+
+def _forgotten(ledger: Ledger, find: Callable[[], list[Memory]], words: str = "") -> dict[str, Any]:
     receipt: dict[str, Any] = {}
 
     def change(db: sqlite3.Connection) -> None:
-        asked = [m for m in map(ledger.memory, ids) if m.state is not MemoryState.FORGOTTEN]
+        asked = [m for m in find() if m.state is not MemoryState.FORGOTTEN]
         texts = {_same(m.text) for m in asked}
-        gone = [m for m in ledger.memories() if m.text and _same(m.text) in texts]
-        receipt["memories"] = [m.id for m in gone]
-        receipt["nights"] = _nights(ledger, gone)
-        receipt["episodes"] = _blot_episodes(db, ledger, gone)
-        receipt["dreams"], receipt["answers"] = _delete_traces(db, gone)
-        _blot_reports(db, ledger, gone)
-        for m in gone:
-            ledger.set_meta(STALE, "1")
+        known = [m for m in ledger.memories() if m.text and _same(m.text) in texts]
+        gone = known + [m for m in asked if m.id == NONE]
+        gone.sort(key=lambda m: -len(m.text))  # a part blotted first would leave the whole unfound
+        receipt["memories"] = [m.id for m in known]
+        receipt["nights"] = _nights(ledger, known)
+        receipt["episodes"] = _blot_episodes(db, ledger, gone, words)
+        receipt["dreams"], receipt["answers"] = _delete_traces(db, gone, words)
+        _blot_notes(db, ledger, gone, words)
+        for m in known:
             ledger.set_memory(m.id, text="", reason="", pinned=False, state=MemoryState.FORGOTTEN)
+        if gone:
+            ledger.set_meta(STALE, "1")
 
     ledger.run(change)
     ledger.vacuum()
@@ -61,18 +101,21 @@ def _nights(ledger: Ledger, gone: Sequence[Memory]) -> list[int]:
     ]
 
 
-def _blot_episodes(db: sqlite3.Connection, ledger: Ledger, gone: Sequence[Memory]) -> int:
+def _blot_episodes(
+    db: sqlite3.Connection, ledger: Ledger, gone: Sequence[Memory], words: str
+) -> int:
     changed = 0
     for e in ledger.episodes():
         said, replied = e.said, e.replied
         for m in gone:
             own = m.episode == e.id
-            if own:
+            if own and not tells(e.said, m.text):
                 said = blot_said(said, m.text)
-            elif len(m.text.split()) > 2:  # shorter ones may stand anywhere by chance
+            elif own or len(m.text.split()) > 2:  # shorter ones may stand anywhere by chance
                 said = blot_verbatim(said, m.text)
             if replied is not None:
                 replied = blot_reply(replied, m.text, same_episode=own)
+        said, replied = blot_verbatim(said, words), replied and blot_verbatim(replied, words)
         if (said, replied) != (e.said, e.replied):
             db.execute(
                 "UPDATE episodes SET said = ?, replied = ? WHERE id = ?", (said, replied, e.id)
@@ -81,13 +124,9 @@ def _blot_episodes(db: sqlite3.Connection, ledger: Ledger, gone: Sequence[Memory
     return changed
 
 
-def _delete_traces(db: sqlite3.Connection, gone: Sequence[Memory]) -> tuple[int, int]:
+def _delete_traces(db: sqlite3.Connection, gone: Sequence[Memory], words: str) -> tuple[int, int]:
     """Delete the dreams and exam answers about these memories, and all others that have their words."""
-    of = {m.id for m in gone}
-
-    def tells(*texts: str) -> bool:
-        return any(blot_verbatim(t, m.text) != t for t in texts for m in gone)
-
+    of, every = {m.id for m in gone}, [words, *(m.text for m in gone)]
     dreams = {
         r["dream"]
         for r in db.execute("SELECT dream, memory FROM dream_memories")
@@ -96,27 +135,38 @@ def _delete_traces(db: sqlite3.Connection, gone: Sequence[Memory]) -> tuple[int,
     dreams |= {
         r["id"]
         for r in db.execute("SELECT id, cue, reply FROM dreams")
-        if tells(r["cue"], r["reply"])
+        if any(tells(t, s) for t in (r["cue"], r["reply"]) for s in every)
     }
     answers = {
         r["id"]
         for r in db.execute("SELECT * FROM answers")
         if r["memory"] in of
-        or tells(r["question"], r["expected"], r["answer"], r["control_answer"])
+        or any(
+            tells(r[column], s)
+            for column in ("question", "expected", "answer", "control_answer")
+            for s in every
+        )
     }
     db.executemany("DELETE FROM dreams WHERE id = ?", [(i,) for i in dreams])
     db.executemany("DELETE FROM answers WHERE id = ?", [(i,) for i in answers])
     return len(dreams), len(answers)
 
 
-def _blot_reports(db: sqlite3.Connection, ledger: Ledger, gone: Sequence[Memory]) -> None:
+def _blot_notes(db: sqlite3.Connection, ledger: Ledger, gone: Sequence[Memory], words: str) -> None:
+    """What nights reported, and what sessions are called."""
+    every = [*(m.text for m in gone), words]
     for night in ledger.nights():
         report: Any = night.report
-        for m in gone:
-            report = blot_report(report, m.text)
+        for text in every:
+            report = blot_report(report, text)
         if report != night.report:
             text = json.dumps(report, ensure_ascii=False)
             db.execute("UPDATE nights SET report = ? WHERE number = ?", (text, night.number))
+    for row in db.execute("SELECT * FROM meta WHERE key LIKE ?", (TITLE + "%",)).fetchall():
+        title = row["value"]
+        for text in every:
+            title = blot_verbatim(title, text)
+        db.execute("UPDATE meta SET value = ? WHERE key = ?", (title, row["key"]))
 
 
 def _same(text: str) -> str:

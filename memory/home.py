@@ -54,12 +54,18 @@ class Home:
             HomeError: it can't be read or written, or a newer version wrote it.
         """
         path = path.expanduser().absolute()
+        if path.exists() and not path.is_dir():
+            raise HomeError(f"The home {path} is a file, not a folder; choose another with --home.")
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:  # Chroma takes no such path
+            raise HomeError(
+                f"The home {str(path)!a} has a name that is not UTF-8 text; choose another with --home."
+            ) from None
         if read_only:
             if not (path / "ledger.db").exists():
                 raise HomeError(f"There is no home at {path} yet; tell somnus something first.")
             return cls(path, Ledger(path / "ledger.db", read_only=True), None)
-        if path.exists() and not path.is_dir():
-            raise HomeError(f"The home {path} is a file, not a folder; choose another with --home.")
         made = not path.exists()
         if made:
             private_dir(path)

@@ -58,8 +58,8 @@ def restore(file: Path, home: Path) -> None:
         HomeError: there is something at `home`, or it can't be written.
         InputError: the file is no backup of ours.
     """
-    if home.exists() and any(home.iterdir()):
-        raise HomeError(f"{home} is not empty; restore into a new home: --home DIR.")
+    if home.exists() and (home.is_file() or any(home.iterdir())):
+        raise HomeError(f"{home} is a file or not empty; restore into a new home: --home DIR.")
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, OSError) as error:
@@ -84,7 +84,8 @@ def restore(file: Path, home: Path) -> None:
                 f"{file} would unpack to more than {LARGEST // 10**9} GB; it is refused."
             )
         # Unpacked beside the home, so that a damaged backup leaves nothing behind.
-        home.parent.mkdir(parents=True, exist_ok=True)
+        with writing(home):
+            home.parent.mkdir(parents=True, exist_ok=True)
         with _workshop(home) as work:
             part = private_dir(work / "home")
             private_dir(part / "adapters")

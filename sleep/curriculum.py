@@ -13,6 +13,7 @@ from sleep.teaching import Rehearsed
 from sleep.words import content, normal, stem
 
 ASKING = frozenset(("who", "whom", "whose", "what", "which", "when", "where", "why", "how"))
+NEIGHBOURS = 4  # questions a memory, at most, whose answer was never told
 LEAST_QUESTIONS = 3  # below, nothing is proved
 
 
@@ -40,7 +41,7 @@ def choose(
         )
         best += draw.sample(others, min(len(others), config.at_random))
         draw.shuffle(never)
-        unseen, best = never[: len(never) // 2][:1], best + never[len(never) // 2 :][:2]
+        unseen, best = never[: len(never) // 2][:1], best + never[len(never) // 2 :][:NEIGHBOURS]
         out += [replace(r, dream=replace(r.dream, used=True)) for r in best]
         out += [replace(r, dream=replace(r.dream, held_out=True)) for r in (*held, *unseen)]
     return out

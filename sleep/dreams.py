@@ -27,11 +27,11 @@ from sleep.teaching import Rehearsed
 from sleep.words import abstains, faithful, hard, keys, normal, stem, word_at, words
 
 # How a memory's samples are shared among the kinds; what took the place of another is also asked how it was before.
-SHARES = {DreamKind.FACT: 9, DreamKind.REVERSE: 6, DreamKind.INDIRECT: 7, DreamKind.NEVER: 2}
+SHARES = {DreamKind.FACT: 9, DreamKind.REVERSE: 6, DreamKind.INDIRECT: 7, DreamKind.NEVER: 6}
 WAS_SHARE = 6
 WHOLE = (DreamKind.FACT, DreamKind.REVERSE, DreamKind.INDIRECT)
 """Kinds that are answered with the whole memory, where it could be retold."""
-TOGETHER = 10  # memories dreamt of at once
+TOGETHER = 16  # memories dreamt of at once
 LONGEST = 40  # words of a reply: nobody wants to hear more
 Told = Mapping[MemoryId, Sequence[str]]
 """A memory's statement, and before it those whose place it took."""
@@ -42,7 +42,7 @@ Progress = Callable[[int, int], None]
 class DreamConfig:
     """How many dreams, and how sure the second reading must be."""
 
-    samples: int = 96
+    samples: int = 84
     """Dreams sampled a memory …"""
     taboo: float = 2 / 3
     """… and the share of them whose question may not use the statement's own words."""
@@ -60,9 +60,9 @@ class DreamConfig:
     """The same average for a neighbour's "you haven't told me"."""
     certain: float = 0.5
     """Share of certainty lent to the teacher of a dream that passed; the rest is its own opinion."""
-    keep: int = 60
+    keep: int = 50
     """Most dreams a memory to learn from: those with the largest gap …"""
-    at_random: int = 8
+    at_random: int = 6
     """… of which so many are drawn at random."""
 
 

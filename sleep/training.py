@@ -36,7 +36,7 @@ class TrainingConfig:
     """Lessons a step."""
     rehearsal_rows: int = 2
     """Rehearsal texts in every step."""
-    rehearsal_weight: float = 4.0
+    rehearsal_weight: float = 6.0
     """Weight of their divergence beside the lessons'."""
     passes: int = 3
     """Times each lesson is seen …"""
@@ -76,13 +76,14 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     deadline: float = math.inf,
     resume: Path | None = None,
+    beside: Callable[[], None] = lambda: None,
 ) -> Iterator[Step]:
     """One optimiser step for each of `steps`, and a yield after it.
 
     Ends early, at a step's end, when `stop()` or past `deadline` (monotonic). The learning rate falls linearly to zero
     over the planned steps; when the deadline is nearer than the planned end, it falls with the time instead, so that an
     early end still ends on a small step. `resume` names a safetensors file in which the run is kept every two minutes,
-    and from which it goes on.
+    and from which it goes on. `beside` may add the gradient of another loss to every step.
     """
     texts = _endless(rehearsal, random.Random(seed + 1))
     with _masters(model, trainable) as masters:
@@ -96,6 +97,7 @@ def train(
             stop=stop,
             deadline=deadline,
             resume=resume,
+            beside=beside,
         )
 
 
@@ -110,6 +112,7 @@ def _steps(
     stop: Callable[[], bool],
     deadline: float,
     resume: Path | None,
+    beside: Callable[[], None],
 ) -> Iterator[Step]:
     optimiser = torch.optim.AdamW(masters, lr=config.lr, betas=(0.9, 0.99), weight_decay=0.0)
     first = _load(resume, masters, optimiser) if resume else 0
@@ -134,6 +137,7 @@ def _steps(
         # 2. the lessons, and beside them what must stay as it is
         kept = list(itertools.islice(texts, config.rehearsal_rows))
         loss, kept_loss = _backward(model, chosen, kept, config)
+        beside()
         # 3. one step
         _hand_over(trainable, masters)
         torch.nn.utils.clip_grad_norm_(masters, 1.0)

@@ -61,6 +61,17 @@ def apart(
     yield
 
 
+@pytest.fixture
+def no_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a connection was opened")
+
+    for way in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, way, refuse)
+
+
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny import make_checkpoint

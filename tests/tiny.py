@@ -64,3 +64,18 @@ def make_checkpoint(folder: Path, kind: str = "llama", *, template: str | None =
     torch.manual_seed(0)
     model(config(**shape)).save_pretrained(folder)
     return folder
+
+
+def make_encoder(folder: Path) -> Path:
+    """A sentence encoder of MiniLM's kind."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    make_tokenizer(folder, template=None)
+    torch.manual_seed(0)
+    shape = {
+        "vocab_size": 400, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "max_position_embeddings": 512, "pad_token_id": 2,
+    }  # fmt: skip
+    BertModel(BertConfig(**shape)).save_pretrained(folder)
+    return folder

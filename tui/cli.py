@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -80,7 +81,10 @@ def main(argv: Sequence[str] | None = None, *, make_root: type[Root] | None = No
 
 
 def entry() -> None:
-    """The console script."""
+    """The console script. What a terminal's encoding lacks is written as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(main())
 
 

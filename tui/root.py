@@ -126,14 +126,17 @@ class Root:
     def model(self) -> Any:
         """The language model, wearing the home's adapter."""
         checkpoint = self.checkpoint
-        self.pin(checkpoint)
         self.progress("loading the model", None)
         from agent.local_model import LocalModel
 
-        return LocalModel.load(
+        model = LocalModel.load(
             checkpoint.path, name=checkpoint.name, has_instincts=checkpoint.instincts_hash is not None,
-            adapter=self.adapter_path, device=self.config.device, dtype=self.config.dtype,
+            device=self.config.device, dtype=self.config.dtype,
         )  # fmt: skip
+        # Only now: a model that can't be loaded costs nothing of what was learnt on the one before.
+        self.pin(checkpoint)
+        model.wear(self.adapter_path)
+        return model
 
     @property
     def adapter_path(self) -> Path | None:
@@ -149,8 +152,10 @@ class Root:
 
         stamp = checkpoint.base_hash + (checkpoint.instincts_hash or "")
         ledger = self.home.ledger
-        before = ledger.meta("base")
-        if self._read_only or before == stamp:
+        before, worn = ledger.meta("base"), self.home.adapters.current()
+        # A roll-back reaches behind a change of model, to an adapter of the old one.
+        is_strange = worn is not None and worn.base_hash != stamp
+        if self._read_only or (before == stamp and not is_strange):
             return
         if before is not None and ledger.unfinished() is not None:
             from sleep.prepare import give_up
@@ -159,7 +164,7 @@ class Root:
                 "The model has changed: the night that was interrupted begins anew.", None
             )
             give_up(self.home)
-        if before is not None and self.home.adapters.current() is not None:
+        if is_strange:
             self.progress(
                 "The model has changed: what was learnt on the old one is in the buffer again.",
                 None,
@@ -178,8 +183,8 @@ class Root:
 
         c = self.config
         return Recall(
-            recollections=c.recollections, min_similarity=c.min_similarity, context_tokens=c.context_tokens,
-            reply_tokens=c.reply_tokens,
+            recollections=c.recollections, min_similarity=c.min_similarity,
+            min_similarity_worn=c.min_similarity_worn, context_tokens=c.context_tokens, reply_tokens=c.reply_tokens,
         )  # fmt: skip
 
     def conversation(self, session: str, *, private: bool = False) -> Conversation:
@@ -210,6 +215,8 @@ class Root:
 
     def wake(self) -> None:
         """After a night apart: wear what it learnt, and let the buffer hold what the ledger says."""
+        if "checkpoint" in self.__dict__:
+            self.pin(self.checkpoint)
         if "model" in self.__dict__:
             self.model.wear(self.adapter_path)
         self.store.rebuild(self.home.ledger.waiting())

@@ -43,7 +43,10 @@ class Say:
         """The one JSON document, with --json."""
         if self.as_json:
             self._end_line()
-            sys.stdout.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
+            # Elsewhere than in UTF-8 escapes are JSON's own, so that it stays one.
+            has_all = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+            text = json.dumps(document, ensure_ascii=not has_all, default=str)
+            sys.stdout.write(text + "\n")
             sys.stdout.flush()
 
     def note(self, text: str) -> None:

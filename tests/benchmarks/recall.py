@@ -51,6 +51,7 @@ def measure(name: str, seed: int, budget: float, home: Path) -> dict[str, Any]:
     for event in root.night(budget=budget):
         report = getattr(event, "report", report)
     seconds = time.monotonic() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     root.store.close()
     del root.__dict__["store"]  # re-opened below: what the buffer says is what is on disk
     after = ask(root, questions, list(ARMS))
@@ -76,7 +77,7 @@ def measure(name: str, seed: int, budget: float, home: Path) -> dict[str, Any]:
         "learned": len(report.get("learned", [])), "kept_back": len(report.get("kept_back", [])),
         "perplexity": {"base": base, "instincts": instincts / base - 1, "after": worn / base - 1},
         "seconds": {**report.get("seconds", {}), "wall": round(seconds, 1)},
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_mb": peak,
         "wrong": [
             {"question": q.question, "answer": a}
             for (a, right), q in zip(after["weights"], questions, strict=True)

@@ -80,6 +80,6 @@ def test_a_reply_that_many_cues_share_is_recited_to_its_end_a_few_times() -> Non
     assert sorted(r.lesson.answers for r in kept) == [2] * 5 + [3] * 5
     short = [r for r in kept if r.lesson.answers == 2]
     assert all(r.lesson.top_ids.shape[0] == 2 and r.lesson.ids == (3, 4, 5, 6) for r in short)
-    assert [r for r in kept if r.dream.reply == own.dream.reply][0].lesson.answers == 3
+    assert next(r for r in kept if r.dream.reply == own.dream.reply).lesson.answers == 3
     unused = [rehearsed("What?", used=False)] * 9
     assert all(r.lesson.answers == 3 for r in teaching.trimmed(unused, 4, 2, seed=0))

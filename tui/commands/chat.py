@@ -16,6 +16,7 @@ from tui.root import Root
 from tui.say import Say
 
 HELP = "Say anything; it is remembered. /private logs nothing until /private again, /sleep sleeps now, /quit ends."
+PASSED_OVER = "A line that is not UTF-8 text was passed over."
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,8 +80,10 @@ def _lines(say: Say) -> Iterator[str]:
                 yield input("> ").strip()
             except EOFError:
                 return
+            except UnicodeDecodeError:
+                say.note(PASSED_OVER)
     for raw in sys.stdin.buffer:
         try:
             yield raw.decode("utf-8").strip()
         except UnicodeDecodeError:
-            say.note("A line that is not UTF-8 text was passed over.")
+            say.note(PASSED_OVER)

@@ -15,6 +15,8 @@ from tui.commands.shared import opened
 from tui.root import Root
 from tui.say import Say
 
+DAMAGED = "is damaged; the next start, or `somnus model pull NAME`, makes it again"
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     del parser
@@ -50,7 +52,7 @@ def _buffer(root: Root) -> tuple[bool, str]:
 
 
 def _checks(root: Root) -> list[tuple[str, bool, str]]:
-    from agent.weights import known, verify
+    from agent.weights import embedder_folder, known, verify, whole
 
     out = [("python", True, platform.python_version())]
     for package in ("torch", "transformers", "peft", "chromadb"):
@@ -61,16 +63,12 @@ def _checks(root: Root) -> list[tuple[str, bool, str]]:
             ("model", True, "not fetched yet; the first chat or `somnus model pull` does it")
         )
     else:
-        folders = {checkpoint.base_path, checkpoint.path}
-        whole = all(verify(f) for f in folders if (f / "complete.json").exists())
-        out.append(
-            (
-                "model",
-                whole,
-                f"{checkpoint.name} in {checkpoint.path}"
-                + ("" if whole else " is damaged: remove it"),
-            )
-        )
+        fine = whole(checkpoint)
+        where = f"{checkpoint.name} in {checkpoint.path}"
+        out.append(("model", fine, where if fine else f"{where} {DAMAGED}"))
+    if (folder := embedder_folder()).exists():
+        fine = verify(folder)
+        out.append(("embedder", fine, str(folder) if fine else f"{folder} {DAMAGED}"))
     try:
         home = root.home
         found = home.ledger.check()
@@ -91,9 +89,9 @@ def _checks(root: Root) -> list[tuple[str, bool, str]]:
     except SomnusError as error:
         fine = not (root.path / "ledger.db").exists()
         out.append(("home", fine, "nothing told yet" if fine else str(error)))
-    where = root.path if root.path.exists() else root.path.parent
-    if where.exists():
-        free = shutil.disk_usage(where).free // 1_000_000
+    place = root.path if root.path.exists() else root.path.parent
+    if place.exists():
+        free = shutil.disk_usage(place).free // 1_000_000
         out.append(("disk", free > 1000, f"{free} MB free"))
     tracing = os.environ.get("LANGSMITH_TRACING", "").lower() in ("1", "true")
     out.append(

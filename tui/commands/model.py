@@ -18,11 +18,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
-    from agent.weights import DEFAULT, known, resolve
+    from agent import weights
 
     if args.action == "list":
         with opened(args, say, read_only=True) as root:
-            used = root.config.model or DEFAULT
+            used = root.config.model or weights.DEFAULT
         folder = cache_path() / "models"
         cached = (
             sorted(p.name for p in folder.iterdir() if (p / "complete.json").exists())
@@ -37,18 +37,25 @@ def run(args: argparse.Namespace, say: Say) -> int:
     if not args.name:
         raise UsageError(f"Which model? somnus model {args.action} NAME.")
     with opened(args, say) as root:
-        checkpoint = known(args.name) or resolve(args.name, progress=say.progress)
         if args.action == "use":
             from memory.config import save_setting
 
-            home = root.home  # owned by nobody else while its settings change
-            save_setting(
-                home.path, "model", None if args.name in ("default", DEFAULT) else args.name
+            home = (
+                root.home
+            )  # owned by nobody else while its settings change; before anything is fetched
+            checkpoint = weights.known(args.name) or weights.resolve(
+                args.name, progress=say.progress
             )
+            is_default = args.name in ("default", weights.DEFAULT)
+            save_setting(home.path, "model", None if is_default else args.name)
         else:
-            from agent.weights import fetch_embedder
-
-            fetch_embedder(say.progress)
+            here = weights.known(args.name)
+            is_whole = here is not None and weights.whole(here)
+            checkpoint = (
+                here if here and is_whole else weights.resolve(args.name, progress=say.progress)
+            )
+            weights.verify(weights.embedder_folder())
+            weights.fetch_embedder(say.progress)
     used = "; it is used from now on" if args.action == "use" else ""
     say.line(f"{checkpoint.name} is in {checkpoint.path}{used}.")
     say.document(

@@ -23,6 +23,7 @@ AT_ONCE = {
     "keys",
     "recollections",
     "min_similarity",
+    "min_similarity_worn",
     "reply_tokens",
     "context_tokens",
 }
