@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
 from typing import Any
 
@@ -57,6 +58,12 @@ def round_off(network: Any) -> Callable[[], None]:
             p.data = data
 
     return undo
+
+
+def give_back() -> None:
+    """Hand freed memory back to the system, where the C library keeps it otherwise: long work leaves much of it."""
+    with suppress(OSError, AttributeError):  # another C library than glibc
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def bare(network: Any) -> Any:

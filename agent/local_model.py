@@ -23,6 +23,7 @@ from agent.decoding import (
     bare,
     bare_inside,
     bfloat16_is_faster,
+    give_back,
     merged,
     pick_device,
     pick_dtype,
@@ -135,6 +136,7 @@ class LocalModel(Encoder):
         finally:
             with self.lock:
                 undo()
+            give_back()
 
     @property
     def device(self) -> torch.device:

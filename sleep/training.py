@@ -20,10 +20,11 @@ from torch import Tensor
 
 from agent.local_model import LocalModel
 from memory.paths import write_atomic
-from sleep.lesson import Batch, Lesson, answer_logp, batch
+from sleep.lesson import Batch, Lesson, answer_logp, batch, chunks
 from sleep.loss import divergence
 
 SAVE_SECONDS = 120.0
+TOGETHER = 9  # lessons and texts that go through the network at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,23 +191,30 @@ def _hand_over(trainable: Sequence[Tensor], masters: Sequence[Tensor]) -> None:
 def _backward(
     model: LocalModel, lessons: Sequence[Lesson], kept: Sequence[Lesson], config: TrainingConfig
 ) -> tuple[float, float]:
-    """Accumulate the gradient of the mean divergence over the answer tokens of both; return the two losses."""
-    every = [*lessons, *kept]
-    b: Batch = batch([(x.ids, x.start) for x in every], model.end_id, model.device)
-    with model.worn() as network:
-        student = answer_logp(model, network, b).split(b.lengths)  # each (A, V)
-        per_token = [
-            divergence(
-                x.top_logp.to(q), q, x.top_ids.to(q.device), beta=config.beta, clip=config.clip
-            )
-            for x, q in zip(every, student, strict=True)
-        ]  # each (A,)
-        weights = [x.weight * _weights(x.answers, config) for x in lessons]
-        learnt = [(w.to(d) * d).sum() for w, d in zip(weights, per_token, strict=False)]
-        loss = torch.stack(learnt).sum() / sum(float(w.sum()) for w in weights)
-        stayed = torch.cat(per_token[len(lessons) :]).mean() if kept else torch.zeros(())
-        (loss + config.rehearsal_weight * stayed).backward()
-    return float(loss.detach()), float(stayed.detach())
+    """Accumulate the gradient of the mean divergence over the answer tokens of both; return the two losses.
+
+    A few at a time: what backward needs of them at once is most of a night's memory.
+    """
+    weights = [x.weight * _weights(x.answers, config) for x in lessons]
+    weights += [torch.ones(x.answers) for x in kept]
+    count = len(lessons)
+    totals = [float(sum(w.sum() for w in some)) for some in (weights[:count], weights[count:])]
+    losses = [0.0, 0.0]
+    for some in chunks(list(enumerate([*lessons, *kept])), TOGETHER):
+        b: Batch = batch([(x.ids, x.start) for _, x in some], model.end_id, model.device)
+        with model.worn() as network:
+            student = answer_logp(model, network, b).split(b.lengths)  # each (A, V)
+            parts: list[Tensor] = []
+            for (i, x), q in zip(some, student, strict=True):
+                each = divergence(
+                    x.top_logp.to(q), q, x.top_ids.to(q.device), beta=config.beta, clip=config.clip
+                )  # (A,)
+                which = int(i >= count)
+                part = (weights[i].to(each) * each).sum() / totals[which]
+                losses[which] += float(part.detach())
+                parts.append(config.rehearsal_weight * part if which else part)
+            torch.stack(parts).sum().backward()
+    return losses[0], losses[1]
 
 
 def _weights(answers: int, config: TrainingConfig) -> Tensor:
