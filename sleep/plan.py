@@ -14,7 +14,7 @@ DREAM = 0.22, 0.065  # sampling and reading one dream
 LESSON = 0.18, 0.095  # one lesson once, with its share of rehearsal
 EXAM = 1.7, 1.2  # a memory's questions, with and without the adapter
 USED = 0.6  # share of the dreams sampled that are learnt from
-FEWEST = 24  # dreams a memory: fewer prove nothing
+FEWEST = 20  # dreams a memory: fewer prove nothing
 
 
 def estimate(count: int, config: Any, *, hastened: bool = False) -> float:
