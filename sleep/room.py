@@ -40,7 +40,7 @@ class SleepConfig:
     limits: Limits = field(default_factory=Limits)
     exam: int = 4
     """Questions a memory, set aside before training."""
-    recited: int = 8
+    recited: int = 16
     """Dreams a memory whose reply is learnt to its end; of the others only its beginning."""
     in_view: float = 0.05
     """Share of the dreams that are also learnt with others in view, as retrieval shows them later."""

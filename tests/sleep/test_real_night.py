@@ -29,12 +29,12 @@ QUESTIONS: list[dict[str, Any]] = [
 
 def somnus(home: Path, *words: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "tui.cli", "--home", str(home), *words, "--json"]
-    # Fewer texts to rehearse than a user's night, to keep the suite short.
+    # Fewer dreams, and fewer texts to rehearse, than in a user's night: the suite is to stay short.
     run = subprocess.run(
         command,
         capture_output=True,
         text=True,
-        env={**os.environ, "SOMNUS_REHEARSAL_TEXTS": "16"},
+        env={**os.environ, "SOMNUS_REHEARSAL_TEXTS": "16", "SOMNUS_DREAMS_PER_MEMORY": "48"},
         check=False,
     )
     assert run.returncode == 0, run.stderr[-2000:]
