@@ -69,16 +69,21 @@ class LocalModel(Encoder):
         where = pick_device(device)
         try:
             tokenizer = AutoTokenizer.from_pretrained(path)
-            network = AutoModelForCausalLM.from_pretrained(
+            network, found = AutoModelForCausalLM.from_pretrained(
                 path,
                 dtype=pick_dtype(dtype, where),
                 attn_implementation="sdpa",
                 use_safetensors=True,
+                output_loading_info=True,
             )
         except Exception as error:  # readers of foreign files raise anything
             raise WeightsError(
                 f"The model at {path} can't be loaded ({in_short(error)}); copy or pull it again."
             ) from error
+        if missing := sorted(found["missing_keys"]):  # they would be made up at random
+            raise WeightsError(
+                f"The model at {path} lacks {len(missing)} of its weights ({missing[0]} …); copy or pull it again."
+            )
         if not tokenizer.chat_template:
             raise WeightsError(
                 f"The model {name} has no chat template, so it can't hold a conversation; use a chat model."

@@ -36,6 +36,14 @@ def with_odd_settings(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text("3")
 
 
+def without_a_layer(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(folder / "model.safetensors")
+    kept = {name: t for name, t in tensors.items() if "layers.1." not in name}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 def load(folder: Path) -> LocalModel:
     return LocalModel.load(weights.resolve(str(folder)).path, name="tiny", device="cpu")
 
@@ -50,6 +58,7 @@ def load(folder: Path) -> LocalModel:
         (cut("tokenizer.json", 200), "can't be loaded"),
         (cut("config.json", 30), "can't be loaded"),
         (with_odd_settings, "no chat template"),
+        (without_a_layer, "lacks 9 of its weights"),
     ],
 )
 def test_a_torn_folder_is_one_sentence_and_once_whole_it_loads(
