@@ -21,6 +21,27 @@ ORPHAN = 3.0  # seconds that a night may outlive its owner
 WRITTEN = ("current", "config.toml", "seal")  # files of a home that are replaced whole
 
 
+def usable(path: Path) -> Path:
+    """The absolute path of a home, which need not be there yet. Raises HomeError for one that can never be."""
+    path = path.expanduser().absolute()
+    try:
+        there = next(p for p in (path, *path.parents) if p.exists())
+    except PermissionError as error:
+        raise HomeError(
+            f"The home {path} can't be reached ({error.strerror}); choose another with --home."
+        ) from error
+    if not there.is_dir():
+        what = "is" if there == path else f"lies below {there}, which is"
+        raise HomeError(f"The home {path} {what} a file, not a folder; choose another with --home.")
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:  # Chroma takes no such path
+        raise HomeError(
+            f"The home {str(path)!a} has a name that is not UTF-8 text; choose another with --home."
+        ) from None
+    return path
+
+
 class Home:
     """Open with `Home.open`. Read-only homes take no lock and may belong to another process meanwhile."""
 
@@ -53,15 +74,7 @@ class Home:
             HomeBusyError: another process owns it.
             HomeError: it can't be read or written, or a newer version wrote it.
         """
-        path = path.expanduser().absolute()
-        if path.exists() and not path.is_dir():
-            raise HomeError(f"The home {path} is a file, not a folder; choose another with --home.")
-        try:
-            str(path).encode()
-        except UnicodeEncodeError:  # Chroma takes no such path
-            raise HomeError(
-                f"The home {str(path)!a} has a name that is not UTF-8 text; choose another with --home."
-            ) from None
+        path = usable(path)
         if read_only:
             if not (path / "ledger.db").exists():
                 raise HomeError(f"There is no home at {path} yet; tell somnus something first.")

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memory.home import Home
+from memory.home import Home, usable
 from memory.paths import home_path
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ class Root:
         return opened
 
     def reading(self) -> Root:
-        """From now on open the home without owning it: for commands that only look."""
+        """From now on open the home without owning it: for commands that only look. Raises HomeError."""
+        usable(self.path)
         self._read_only = True
         return self
 

@@ -98,7 +98,8 @@ def test_a_file_where_the_home_should_be_is_refused_and_kept(
     shutil.rmtree(told)
     told.write_text("mine")
     inside = [] if where == "the home" else ["--home", str(told / "home")]
-    for command in ("tell x", "chat", "ask x?", "sleep", f"restore {saved}"):
+    looking = ("status", "nights", "memories list", "sleep --dry-run")
+    for command in ("tell x", "chat", "ask x?", "sleep", f"restore {saved}", *looking):
         printed = somnus(*command.split(), *inside, stdin=b"Hi\n")
         assert (printed.code, printed.out) == (1, ""), command
         assert is_one_sentence(printed, str(told)), command
