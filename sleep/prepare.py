@@ -162,8 +162,10 @@ def roll_back(home: Any, number: int) -> list[int]:
 
 
 def _nearest(home: Any, name: str | None) -> str | None:
-    """This adapter, or the youngest of its ancestors that is still whole; what is between is learnt anew."""
+    """This adapter, or the youngest of its ancestors that is whole and of the base in use; the rest is learnt anew."""
     parents = {n.adapter: n.parent for n in home.ledger.nights() if n.adapter}
-    while name is not None and not home.adapters.whole(name):
+    today = home.ledger.meta("base")
+    bases = {card.name: card.base_hash for card in home.adapters.cards()}
+    while name is not None and not (home.adapters.whole(name) and today in (None, bases.get(name))):
         name = parents.get(name)
     return name
