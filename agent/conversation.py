@@ -71,7 +71,9 @@ def recollect(
     Questions of earlier are skipped, and so is whatever somebody else wrote that gives orders. The user's own word
     stands after all others. `worn` is whether the reply wears a night's adapter.
     """
-    least = max(recall.min_similarity, recall.min_similarity_worn if worn else -1.0)
+    least = recall.min_similarity
+    if worn:
+        least = max(least, recall.min_similarity_worn)
     found = store.search(question, recall.recollections * 3)
     telling = [r for r in found if r.similarity >= least and as_told(r.episode)]
     once: dict[

@@ -252,32 +252,24 @@ class LocalModel(Encoder):
 
     def hidden(self, network: Any, packed: Packed) -> Tensor:
         """Last hidden states (B, T, D), adapters included, without logits."""
-        out: Tensor = (
-            bare_inside(network)
-            .model(
-                input_ids=packed.ids,
-                attention_mask=packed.seen,
-                position_ids=packed.positions,
-                use_cache=False,
-            )
-            .last_hidden_state
-        )
+        out: Tensor = self._read(network, packed).last_hidden_state
         return out
 
     def states(self, network: Any, packed: Packed) -> tuple[Tensor, ...]:
         """Hidden states (B, T, D) before the first layer and after every one, adapters included."""
-        out: tuple[Tensor, ...] = (
-            bare_inside(network)
-            .model(
-                input_ids=packed.ids,
-                attention_mask=packed.seen,
-                position_ids=packed.positions,
-                use_cache=False,
-                output_hidden_states=True,
-            )
-            .hidden_states
-        )
+        out: tuple[Tensor, ...] = self._read(
+            network, packed, output_hidden_states=True
+        ).hidden_states
         return out
+
+    def _read(self, network: Any, packed: Packed, **options: Any) -> Any:
+        return bare_inside(network).model(
+            input_ids=packed.ids,
+            attention_mask=packed.seen,
+            position_ids=packed.positions,
+            use_cache=False,
+            **options,
+        )
 
     def logits(self, network: Any, hidden: Tensor) -> Tensor:
         """Logits (N, V) in float32 for chosen hidden states (N, D)."""

@@ -14,9 +14,8 @@ from memory.store import BufferStore
 
 def make_tools(ledger: Ledger, store: BufferStore, *, k: int = 4) -> list[BaseTool]:
     """The three tools over one home. What they write is a tool's word, not the user's: it is kept, but not believed."""
-    turn = (
-        threading.Lock()
-    )  # agents call tools in parallel; a buffer that is made anew serves nobody
+    # Agents call tools in parallel, and a buffer that is being made anew serves nobody.
+    turn = threading.Lock()
 
     @tool
     def remember(statement: str) -> str:

@@ -57,7 +57,8 @@ def deep_sleep(room: Room) -> Iterator[NightEvent]:
     making = room.deep.with_name(f"{room.deep.name}-making")
     lora.compress(past, making, rank=config.deep_rank)
     moving = lora.reload(room.model, making, past=None, rank=config.deep_rank)
-    training = replace(config.training, lr=config.training.lr / 4, passes=2, least_steps=8)
+    # gentler, and in smaller steps, than a night's own learning: nothing here is new
+    training = replace(config.training, lr=2.5e-4, rows=8, passes=2, least_steps=8)
     with room.model.hastened():
         for step in train(
             room.model, moving, passes(lessons, training, room.seed), room.texts, training,

@@ -34,5 +34,6 @@ def barred(
 ) -> list[int]:
     """Tokens that a cue about the statement may not have this time; its names and numbers among them if `names`."""
     share = draw.choice(SHARES)
-    words = [w for w in content(statement) if names or w not in hard(statement)]
+    spared = frozenset[str]() if names else hard(statement)
+    words = [w for w in content(statement) if w not in spared]
     return [t for w in words if draw.random() < share for t in stems.get(stem(w), ())]

@@ -1,4 +1,4 @@
-"""Train the instincts: plain LoRA on made-up talk, with the base's own texts rehearsed in every step.
+"""Train the instincts: plain LoRA on made-up talk; in every step questions are aligned and the base's texts rehearsed.
 
 Run by `somnus instincts train`. It can be stopped and goes on where it was: the factors and the optimiser's state are
 written every few minutes, and the examples follow from the seed.

@@ -187,7 +187,8 @@ def test_once_the_weights_know_things_what_is_looked_up_must_resemble_the_questi
 ) -> None:
     talk.say("My cat is called Biscuit.")
     question, recall = "What is my cat called?", Recall(min_similarity=0.1, min_similarity_worn=1.0)
+    talk.conversation = Conversation(talk.home.ledger, talk.store, talk.model, recall, session="t")
     for wears, arm, found in ((False, "auto", 1), (True, "auto", 0), (True, "buffer", 1)):
         talk.model.wears = wears
         assert len(answer_turns(question, arm, talk.store, talk.model, recall)[1]) == found
-    assert '"My cat' in talk.say(question).prompt, "the settings are the conversation's own"
+        assert ('"My cat' in talk.say(question, memory=arm).prompt) is bool(found)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 
 from agent.local_model import LocalModel
 from sleep import lora
 from sleep.instincts.alignment import AlignmentConfig, align, contrast, drawn
 from sleep.instincts.talk import Talk
-from sleep.instincts.train import evaluated
+from sleep.instincts.train import InstinctsConfig, evaluated, train_instincts
 from sleep.words import normal
 
 SMALL = AlignmentConfig(memories=4, questions=2, depths=(0.5, 1.0))
@@ -52,3 +54,16 @@ def test_aligning_brings_them_nearer(tiny_checkpoint: Path) -> None:
         optimiser.step()
         optimiser.zero_grad()
     assert losses[-1] < losses[0]
+
+
+def test_the_instincts_are_aligned_in_every_step_and_never_on_what_is_evaluated(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = LocalModel.load(tiny_checkpoint, name="tiny", device="cpu")
+    calls: list[Any] = []
+    monkeypatch.setattr("sleep.instincts.train.align", lambda *given: calls.append(given))
+    config = InstinctsConfig(steps=2, scenes=1, rank=2, texts=2, alignment=SMALL)
+    assert len(list(train_instincts(model, tmp_path / "i", config))) == 2 == len(calls)
+    *_, aligned, seen = calls[0]
+    assert aligned is SMALL
+    assert seen("What do I do for a living?") and not seen("What does nobody ask?")

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from bedroom import Bedroom
 
 from agent.local_model import LocalModel
 from memory.episode import Dream, DreamKind, MemoryId
-from sleep import teaching
+from sleep import lora, teaching
 from sleep.curriculum import _held_out, alike, choose, nearness
 from sleep.dreams import DreamConfig
-from sleep.lesson import hard
+from sleep.lesson import Lesson, hard
+from sleep.prepare import enter
+from sleep.seeding import _learn
 from sleep.teaching import Rehearsed
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ONE, TWO = MemoryId(1), MemoryId(2)
 REPLY = "Your cat is called Biscuit."
 TOLD = {ONE: ("My cat is called Biscuit.",), TWO: ("My dog is called Rex.",)}
@@ -83,3 +88,25 @@ def test_a_reply_that_many_cues_share_is_recited_to_its_end_a_few_times() -> Non
     assert next(r for r in kept if r.dream.reply == own.dream.reply).lesson.answers == 3
     unused = [rehearsed("What?", used=False)] * 9
     assert all(r.lesson.answers == 3 for r in teaching.trimmed(unused, 4, 2, seed=0))
+
+
+def test_a_night_learns_only_some_replies_to_their_end(
+    home_path: Path, tiny_checkpoint: Path, embedder: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Bedroom(home_path, tiny_checkpoint, embedder)
+    room.tell(TOLD[ONE][0])
+    night, _ = enter(
+        room.home, room.model, room.checkpoint, room.store, embedder, room.config, None, lambda: False
+    )  # fmt: skip
+    night.config = replace(night.config, recited=2, in_view=0.0)
+    night.memories = room.home.ledger.add_memories([(night.episodes[0].id, TOLD[ONE][0], NOON)])
+    night.rehearsed = [
+        replace(rehearsed(f"What is number {i}?"), lesson=hard([3, 4], [5] * 12)) for i in range(8)
+    ]
+    night.moving = lora.expand(room.model, rank=2, targets=lora.MLP, seed=0)
+    learnt: list[Lesson] = []
+    monkeypatch.setattr("sleep.seeding.passes", lambda lessons, *_: learnt.extend(lessons) or [])
+    monkeypatch.setattr("sleep.seeding.imitate", lambda *_, **__: iter(()))
+    list(_learn(night))
+    assert sorted(x.answers for x in learnt) == [7] * 6 + [12] * 2
+    room.home.close()

@@ -40,9 +40,8 @@ def run(args: argparse.Namespace, say: Say) -> int:
         if args.action == "use":
             from memory.config import save_setting
 
-            home = (
-                root.home
-            )  # owned by nobody else while its settings change; before anything is fetched
+            # Owned by nobody else while its settings change; and asked before anything is fetched.
+            home = root.home
             checkpoint = weights.known(args.name) or weights.resolve(
                 args.name, progress=say.progress
             )
