@@ -1,4 +1,4 @@
-"""Train the instincts: plain LoRA on made-up talk; in every step questions are aligned and the base's texts rehearsed.
+"""Train the instincts: plain LoRA on made-up talk; every step aligns questions and rehearses the base's texts.
 
 Run by `somnus instincts train`. It can be stopped and goes on where it was: the factors and the optimiser's state are
 written every few minutes, and the examples follow from the seed.
@@ -20,9 +20,11 @@ import torch
 
 from agent.local_model import LocalModel
 from memory.paths import cache_path, private_dir, write_atomic
+from memory.store import Embedder
 from sleep import lora, rehearsal
 from sleep.instincts.alignment import AlignmentConfig, align
 from sleep.instincts.examples import Example, scenes
+from sleep.instincts.likeness import LikenessConfig, imitate_likeness, likeness
 from sleep.instincts.talk import Talk
 from sleep.lesson import Lesson, hard
 from sleep.training import Step, TrainingConfig, train
@@ -36,12 +38,13 @@ class InstinctsConfig:
     seed: int = 0
     steps: int = 1400
     """Optimiser steps; every exercise is seen once."""
-    scenes: int = 3
-    """Scenes a step, about fifteen exercises."""
+    scenes: int = 2
+    """Scenes a step, about ten exercises."""
     rank: int = 16
     texts: int = 600
     """Texts of the base to rehearse."""
     alignment: AlignmentConfig = field(default_factory=AlignmentConfig)
+    likeness: LikenessConfig = field(default_factory=LikenessConfig)
     training: TrainingConfig = field(
         default_factory=lambda: TrainingConfig(
             lr=8e-4, rehearsal_rows=2, rehearsal_weight=1.5, warm_up=0.03, lead_weight=3.0
@@ -83,6 +86,7 @@ def train_instincts(
     model: LocalModel,
     folder: Path,
     config: InstinctsConfig,
+    embedder: Embedder,
     *,
     texts_cache: Path | None = None,
     onwards: Path | None = None,
@@ -111,8 +115,18 @@ def train_instincts(
     resume = folder / "unfinished.safetensors"
     asked = Talk(config.seed + 1)
 
+    def evaluates(question: str) -> bool:
+        return normal(question) in evaluated()
+
+    with model.hastened():
+        alike = likeness(
+            model, embedder, Talk(config.seed + 2), config.likeness, evaluates, progress=progress
+        )
+    compared = alike.batches(config.likeness, config.seed)
+
     def aligned() -> None:
-        align(model, asked, config.alignment, lambda question: normal(question) in evaluated())
+        align(model, asked, config.alignment, evaluates)
+        imitate_likeness(model, *next(compared), config.likeness, config.alignment)
 
     with model.hastened():
         yield from train(
@@ -130,6 +144,7 @@ def make(
     base_hash: str,
     folder: Path,
     config: InstinctsConfig,
+    embedder: Embedder,
     *,
     onwards: Path | None = None,
     deadline: float = math.inf,
@@ -141,8 +156,8 @@ def make(
     kept = private_dir(cache_path() / "rehearsal")
     texts = kept / f"base-{base_hash[:16]}-{config.seed}.safetensors"
     for step in train_instincts(
-        model, folder, config, texts_cache=texts, onwards=onwards, deadline=deadline, stop=stop,
-        progress=lambda done, total: progress("sampling the base's own texts", done / total, None),
+        model, folder, config, embedder, texts_cache=texts, onwards=onwards, deadline=deadline, stop=stop,
+        progress=lambda done, total: progress("gathering texts and questions", done / total, None),
     ):  # fmt: skip
         note = f"training, loss {step.loss:.2f}, drift {step.rehearsal_loss:.3f}"
         progress(note, step.done / step.total, step.seconds_left)
@@ -160,7 +175,7 @@ def describe(base_hash: str, config: InstinctsConfig) -> dict[str, Any]:
     """The card: what the instincts were made of, and the command that makes them again."""
     return {
         "base_hash": base_hash,
-        "command": f"somnus instincts train --seed {config.seed} --steps {config.steps}",
+        "command": f"somnus instincts train --seed {config.seed} --steps {config.steps} --lr {config.training.lr:g}",
         "seed": config.seed,
         "data_hash": data_hash(),
         "config": asdict(config),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from memory.paths import cache_path, private_dir
@@ -25,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--steps",
         type=int,
         metavar="N",
-        help="how long to train: about two seconds a step on two cores",
+        help="how long to train: about five seconds a step on two cores",
     )
     parser.add_argument(
         "--minutes", type=float, metavar="M", help="end after so many, with fewer steps if need be"
@@ -33,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--onwards", type=Path, metavar="DIR", help="earlier instincts, from which training goes on"
     )
+    parser.add_argument("--lr", type=float, metavar="RATE", help="peak learning rate (0.0008)")
     parser.add_argument("--examples", type=int, metavar="N", help="exercises to evaluate with")
 
 
@@ -70,10 +72,12 @@ def run(args: argparse.Namespace, say: Say) -> int:
         own = InstinctsConfig(
             seed=root.config.seed, **({"steps": args.steps} if args.steps else {})
         )
+        if args.lr:
+            own = replace(own, training=replace(own.training, lr=args.lr))
         deadline = time.monotonic() + 60 * args.minutes if args.minutes else math.inf
         with Stopper() as stop:
             card = make(
-                model, checkpoint.base_hash, folder, own, onwards=args.onwards, deadline=deadline,
+                model, checkpoint.base_hash, folder, own, root.embedder, onwards=args.onwards, deadline=deadline,
                 stop=stop, progress=say.progress,
             )  # fmt: skip
         if card is None:
