@@ -24,11 +24,38 @@ from sleep.instincts.talk import Talk
 from sleep.lesson import chunks
 from sleep.rehearsal import user_turn
 
-OPENERS = (
-    "Who;Whose;Who's my;Whom did I;What;What's my;What did I;What do I;Which;Which of my;In which;Where;Where's my;"
-    "Where do I;Where did I;When;When's my;When did I;At what time;On what day;How;How do I;How much;How many;How long;"
-    "How often;Why;Why did I;Why don't I;Do I"
-).split(";")
+OPENERS = [
+    "Who",
+    "Whose",
+    "Whom did I",
+    "What",
+    "What's my",
+    "What did I",
+    "What do I",
+    "Which",
+    "Which of my",
+    "Where",
+    "Where do I",
+    "Where's my",
+    "Where did I",
+    "When",
+    "When's my",
+    "When did I",
+    "How",
+    "How do I",
+    "How much",
+    "How many",
+    "How long",
+    "How often",
+    "At what time",
+    "In which",
+    "On what day",
+    "Why",
+    "Why did I",
+    "Why don't I",
+    "Who's my",
+    "Do I",
+]
 LONGEST = 24  # tokens of a question
 
 

@@ -120,7 +120,7 @@ def train_instincts(
 
     with model.hastened():
         alike = likeness(
-            model, embedder, Talk(config.seed + 2), config.likeness, evaluates, progress=progress
+            model, embedder, Talk(config.seed + 5), config.likeness, evaluates, progress=progress
         )
     compared = alike.batches(config.likeness, config.seed)
 
