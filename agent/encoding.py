@@ -97,12 +97,20 @@ class Encoder:
         return "".join(until_stop(iter([text]), stop)).strip()
 
 
+def template_error(tokenizer: Any) -> Exception | None:
+    """What is wrong with a chat template that can't even render one message, or None."""
+    return _refused(tokenizer, [{"role": "user", "content": "y"}])
+
+
 def _takes_system(tokenizer: Any) -> bool:
     """Gemma's template refuses a system message."""
+    turns = [{"role": "system", "content": "x"}, {"role": "user", "content": "y"}]
+    return _refused(tokenizer, turns) is None
+
+
+def _refused(tokenizer: Any, turns: list[dict[str, str]]) -> Exception | None:
     try:
-        tokenizer.apply_chat_template(
-            [{"role": "system", "content": "x"}, {"role": "user", "content": "y"}], tokenize=False
-        )
-    except Exception:  # noqa: BLE001  # jinja2's TemplateError, or whatever a template raises
-        return False
-    return True
+        tokenizer.apply_chat_template(turns, tokenize=False)
+    except Exception as error:  # noqa: BLE001  # jinja2's TemplateError, or whatever a template raises
+        return error
+    return None

@@ -30,7 +30,7 @@ from agent.decoding import (
     round_off,
     until_stop,
 )
-from agent.encoding import Encoder
+from agent.encoding import Encoder, template_error
 from agent.model import Sampling
 from agent.packing import Packed
 from memory.episode import Turn
@@ -64,7 +64,7 @@ class LocalModel(Encoder):
         """Load a complete checkpoint folder and, if given, a plain LoRA folder over it.
 
         Raises:
-            WeightsError: the folder can't be loaded, or its tokenizer has no chat template.
+            WeightsError: the folder can't be loaded, or its tokenizer has no chat template that works.
         """
         where = pick_device(device)
         try:
@@ -87,6 +87,10 @@ class LocalModel(Encoder):
         if not tokenizer.chat_template:
             raise WeightsError(
                 f"The model {name} has no chat template, so it can't hold a conversation; use a chat model."
+            )
+        if error := template_error(tokenizer):
+            raise WeightsError(
+                f"The chat template of {name} can't be used ({in_short(error)}); mend it or use another model."
             )
         network.to(where).eval().requires_grad_(False)
         model = cls(network, tokenizer, name=name, has_instincts=has_instincts)

@@ -36,6 +36,14 @@ def with_odd_settings(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text("3")
 
 
+def with_a_broken_template(folder: Path) -> None:
+    for file in folder.glob("chat_template*"):
+        file.unlink()
+    settings = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+    settings["chat_template"] = "{% for m in messages %}{{ m.content }"
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
+
+
 def without_a_layer(folder: Path) -> None:
     from safetensors.torch import load_file, save_file
 
@@ -58,6 +66,7 @@ def load(folder: Path) -> LocalModel:
         (cut("tokenizer.json", 200), "can't be loaded"),
         (cut("config.json", 30), "can't be loaded"),
         (with_odd_settings, "no chat template"),
+        (with_a_broken_template, "chat template of tiny can't be used"),
         (without_a_layer, "lacks 9 of its weights"),
     ],
 )

@@ -132,6 +132,7 @@ async def test_remember_recall_and_forget_work_before_any_night(
 ) -> None:
     assert CAT in await command(pilot, f"/remember {CAT}")
     assert CAT in await command(pilot, "/recall cat called")
+    assert "Nothing that I remember" in await command(pilot, "/forget bis")  # words, not letters
     await command(pilot, "/forget biscuit")
     assert isinstance(pilot.app.screen, Confirm)
     assert CAT in seen(pilot.app, "Confirm Static")  # type: ignore[arg-type]

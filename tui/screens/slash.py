@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memory.blotting import tells
 from memory.errors import SomnusError
 from tui.widgets.slash_menu import SlashCommand
 
@@ -32,10 +33,10 @@ def remember(chat: ChatScreen, words: str) -> None:
 
 
 def forget(chat: ChatScreen, words: str) -> None:
-    """Everything with these words: memories, and what waits that no night has read."""
+    """Everything with these very words, as for the tool: memories, and what waits that no night has read."""
     ledger = chat.somnus.root.home.ledger
-    memories = ledger.search_memories(words)
-    unread = [e for e in ledger.unread() if words.casefold() in e.said.casefold()]
+    memories = [m for m in ledger.search_memories("") if tells(m.text, words)]
+    unread = [e for e in ledger.unread() if tells(e.said, words)]
     chat.confirm_forgetting(memories, unread, words)
 
 
