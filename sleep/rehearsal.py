@@ -75,7 +75,7 @@ def base_texts(
         )
 
     # 1. a quarter each: what a user might say, and what the base replies to it; and half prose
-    opened = user_turn(model)
+    opened = _user_turn(model)
     said = complete([opened] * (count // 4), seed)
     turns = [Turn(role=Role.USER, content=model.text(row)) for row in said]
     asked = [model.encode([t]) for t in turns if t.content]
@@ -97,7 +97,7 @@ def base_texts(
     return lessons
 
 
-def user_turn(model: LocalModel) -> list[int]:
+def _user_turn(model: LocalModel) -> list[int]:
     """An open user turn, for the base to fill."""
     opened = model.prompt([Turn(role=Role.USER, content="\uf8ff")]).split("\uf8ff")[0]
     return list(model.tokenizer(opened, add_special_tokens=False).input_ids)

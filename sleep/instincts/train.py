@@ -20,11 +20,9 @@ import torch
 
 from agent.local_model import LocalModel
 from memory.paths import cache_path, private_dir, write_atomic
-from memory.store import Embedder
 from sleep import lora, rehearsal
 from sleep.instincts.alignment import AlignmentConfig, align
 from sleep.instincts.examples import Example, scenes
-from sleep.instincts.likeness import LikenessConfig, imitate_likeness, likeness
 from sleep.instincts.talk import Talk
 from sleep.lesson import Lesson, hard
 from sleep.training import Step, TrainingConfig, train
@@ -44,7 +42,6 @@ class InstinctsConfig:
     texts: int = 600
     """Texts of the base to rehearse."""
     alignment: AlignmentConfig = field(default_factory=AlignmentConfig)
-    likeness: LikenessConfig = field(default_factory=LikenessConfig)
     training: TrainingConfig = field(
         default_factory=lambda: TrainingConfig(
             lr=8e-4, rehearsal_rows=2, rehearsal_weight=1.5, warm_up=0.03, lead_weight=3.0
@@ -86,7 +83,6 @@ def train_instincts(
     model: LocalModel,
     folder: Path,
     config: InstinctsConfig,
-    embedder: Embedder,
     *,
     texts_cache: Path | None = None,
     onwards: Path | None = None,
@@ -118,15 +114,8 @@ def train_instincts(
     def evaluates(question: str) -> bool:
         return normal(question) in evaluated()
 
-    with model.hastened():
-        alike = likeness(
-            model, embedder, Talk(config.seed + 5), config.likeness, evaluates, progress=progress
-        )
-    compared = alike.batches(config.likeness, config.seed)
-
     def aligned() -> None:
         align(model, asked, config.alignment, evaluates)
-        imitate_likeness(model, *next(compared), config.likeness, config.alignment)
 
     with model.hastened():
         yield from train(
@@ -144,7 +133,6 @@ def make(
     base_hash: str,
     folder: Path,
     config: InstinctsConfig,
-    embedder: Embedder,
     *,
     onwards: Path | None = None,
     deadline: float = math.inf,
@@ -156,8 +144,8 @@ def make(
     kept = private_dir(cache_path() / "rehearsal")
     texts = kept / f"base-{base_hash[:16]}-{config.seed}.safetensors"
     for step in train_instincts(
-        model, folder, config, embedder, texts_cache=texts, onwards=onwards, deadline=deadline, stop=stop,
-        progress=lambda done, total: progress("gathering texts and questions", done / total, None),
+        model, folder, config, texts_cache=texts, onwards=onwards, deadline=deadline, stop=stop,
+        progress=lambda done, total: progress("sampling the base's own texts", done / total, None),
     ):  # fmt: skip
         note = f"training, loss {step.loss:.2f}, drift {step.rehearsal_loss:.3f}"
         progress(note, step.done / step.total, step.seconds_left)

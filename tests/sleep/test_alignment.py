@@ -11,11 +11,9 @@ import torch
 from agent.local_model import LocalModel
 from sleep import lora
 from sleep.instincts.alignment import AlignmentConfig, align, contrast, drawn, outstanding
-from sleep.instincts.likeness import LikenessConfig, imitate_likeness, likeness
 from sleep.instincts.talk import Talk
 from sleep.instincts.train import InstinctsConfig, evaluated, train_instincts
 from sleep.words import normal
-from tests.conftest import HashEmbedder
 
 SMALL = AlignmentConfig(memories=4, questions=2, depths=(0.5, 1.0))
 
@@ -63,60 +61,14 @@ def test_aligning_brings_them_nearer(tiny_checkpoint: Path) -> None:
 
 
 def test_the_instincts_are_aligned_in_every_step_and_never_on_what_is_evaluated(
-    tiny_checkpoint: Path, tmp_path: Path, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = LocalModel.load(tiny_checkpoint, name="tiny", device="cpu")
     aligned: list[Any] = []
-    likened: list[Any] = []
     monkeypatch.setattr("sleep.instincts.train.align", lambda *given: aligned.append(given))
-    monkeypatch.setattr(
-        "sleep.instincts.train.imitate_likeness", lambda *given: likened.append(given)
-    )
-    config = InstinctsConfig(
-        steps=2, scenes=1, rank=2, texts=2, alignment=SMALL,
-        likeness=LikenessConfig(own=6, families=40, drawn=4),
-    )  # fmt: skip
-    steps = list(train_instincts(model, tmp_path / "i", config, embedder))
-    assert len(steps) == 2 == len(aligned) == len(likened)
+    config = InstinctsConfig(steps=2, scenes=1, rank=2, texts=2, alignment=SMALL)
+    steps = list(train_instincts(model, tmp_path / "i", config))
+    assert len(steps) == 2 == len(aligned)
     *_, given, seen = aligned[0]
     assert given is SMALL
     assert seen("What do I do for a living?") and not seen("What does nobody ask?")
-
-
-def test_questions_are_compared_with_their_like(
-    tiny_checkpoint: Path, embedder: HashEmbedder
-) -> None:
-    model = LocalModel.load(tiny_checkpoint, name="tiny", device="cpu")
-    config = LikenessConfig(own=8, families=60, drawn=4, near=2, among=3)
-    banned = drawn(Talk(3), AlignmentConfig())[0][0]
-    found = likeness(model, embedder, Talk(3), config, lambda question: question == banned)
-    assert len(found.questions) >= 60 and len({q.lower() for q in found.questions}) == len(
-        found.questions
-    )
-    assert banned not in found.questions
-    questions, cosines = next(found.batches(config, 0))
-    assert 5 <= len(questions) <= 12 and cosines.shape == (len(questions),) * 2
-    assert torch.allclose(cosines.diagonal(), torch.ones(len(questions)), atol=1e-4)
-    one = found.questions.index(questions[0])
-    assert torch.allclose(
-        cosines[0, 1], found.embeddings[one] @ found.embeddings[found.questions.index(questions[1])]
-    )
-
-
-def test_the_network_learns_what_the_embedder_finds_alike(tiny_checkpoint: Path) -> None:
-    model = LocalModel.load(tiny_checkpoint, name="tiny", device="cpu")
-    moving = lora.expand(model, rank=4, targets=lora.ALL_LINEAR, seed=0)
-    optimiser = torch.optim.AdamW(moving, lr=1e-2)
-    questions = [
-        "Where is my key?",
-        "Who cuts my hair?",
-        "Where do I hide it?",
-        "Who is my barber?",
-    ]
-    cosines = torch.eye(4) + 0.9 * torch.eye(4)[[2, 3, 0, 1]]
-    losses = []
-    for _ in range(12):
-        losses.append(imitate_likeness(model, questions, cosines, LikenessConfig(), SMALL))
-        optimiser.step()
-        optimiser.zero_grad()
-    assert 0.0 <= losses[-1] < losses[0]

@@ -77,7 +77,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
         deadline = time.monotonic() + 60 * args.minutes if args.minutes else math.inf
         with Stopper() as stop:
             card = make(
-                model, checkpoint.base_hash, folder, own, root.embedder, onwards=args.onwards, deadline=deadline,
+                model, checkpoint.base_hash, folder, own, onwards=args.onwards, deadline=deadline,
                 stop=stop, progress=say.progress,
             )  # fmt: skip
         if card is None:
