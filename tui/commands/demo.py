@@ -1,18 +1,26 @@
-"""`somnus demo`: told, recalled by retrieval, slept on, recalled from the weights."""
+"""`somnus demo`: told, recalled by retrieval, slept on, recalled from the weights.
+
+In a home of its own that is thrown away, unless one is named; never among memories that are somebody's.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
+import tempfile
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from memory.conversation_file import pair, read_conversation
 from memory.episode import Phase
+from memory.errors import HomeError
 from memory.questions import read_questions
 from tui.commands.recall import ask_questions
 from tui.commands.shared import opened
 from tui.commands.sleep import a_night
+from tui.root import Root
 from tui.say import Say
 
 
@@ -25,9 +33,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, say: Say) -> int:
     demo = Path(str(files("data").joinpath("demo")))
     questions = read_questions(demo / "questions.jsonl")
+    turns = read_conversation(demo / "conversation.jsonl")
+    if args.home is None and not os.environ.get("SOMNUS_HOME"):
+        args.home = Path(tempfile.mkdtemp(prefix="somnus-demo-"))
     with opened(args, say) as root:
+        _refuse_others(root, {turn.content for turn in turns})
         root.model  # noqa: B018  # downloads come before the story begins
-        turns = read_conversation(demo / "conversation.jsonl")
         if not root.home.ledger.episodes():
             root.store.add(root.home.ledger.append_all(pair(turns)))
         say.line("\n1. By day you tell it:")
@@ -38,8 +49,14 @@ def run(args: argparse.Namespace, say: Say) -> int:
         _table(before, say)
         say.line("\n3. It sleeps.\n")
         report = a_night(root, say, budget=args.budget)
+        home, asked = shlex.quote(str(root.path)), f'ask "{questions[0].question}"'
         if report["outcome"] == Phase.ROLLED_BACK.value:
-            say.document({"before": before, "night": report})
+            say.line(
+                f"\nWhat now?  The home of this demo is {root.path}, and all that was told is in its buffer.\n"
+                f"  somnus --home {home} {asked} --memory buffer\n"
+                f"  somnus --home {home} sleep        to let it try again, with other dreams"
+            )
+            say.document({"before": before, "night": report, "after": None})
             return 4
         say.line(
             f"\n4. The morning after: the buffer holds {len(root.store.ids())} episodes. By heart:\n"
@@ -51,12 +68,22 @@ def run(args: argparse.Namespace, say: Say) -> int:
             say.line(f"     {a['question']}\n       → {a['answer']}")
         say.line(
             f"\nWhat now?  The home of this demo is {root.path}.\n"
-            f'  somnus --home {root.path} ask "{questions[0].question}" --memory weights\n'
-            f"  somnus --home {root.path} nights show 1\n"
+            f"  somnus --home {home} {asked} --memory weights\n"
+            f"  somnus --home {home} nights show {report['night']}\n"
             "  make chat        to begin a memory of your own"
         )
         say.document({"before": before, "night": report, "after": after})
     return 0
+
+
+def _refuse_others(root: Root, demo: set[str]) -> None:
+    """A night would learn whatever else is in the home. Raises HomeError."""
+    others = [e for e in root.home.ledger.episodes() if e.said not in demo]
+    if others:
+        raise HomeError(
+            f"The home {root.path} holds {len(others)} episodes that are not the demo's; leave out --home and "
+            "SOMNUS_HOME for a home that is thrown away, or name an empty one."
+        )
 
 
 def _table(report: dict[str, Any], say: Say) -> None:
