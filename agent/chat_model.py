@@ -12,8 +12,9 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict
 
-from agent.model import LanguageModel, Sampling
+from agent.model import LanguageModel, Sampling, check_room
 from memory.episode import Role, Turn
+from memory.errors import InputError
 
 
 class SomnusChatModel(BaseChatModel):
@@ -77,6 +78,8 @@ class SomnusChatModel(BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         model: LanguageModel = self.language_model
         turns = to_turns(messages)
+        if not turns:
+            raise InputError("There is no message to answer; give at least one.")
         sampling = Sampling(
             max_tokens=kwargs.get("max_tokens") or self.max_tokens,
             temperature=kwargs["temperature"]
@@ -84,6 +87,8 @@ class SomnusChatModel(BaseChatModel):
             else self.temperature,
             stop=tuple(stop or self.stop or ()),
         )
+        asked = model.count_tokens(turns)
+        check_room(asked, sampling, model.context_tokens)
         count, left = 0, False
 
         def cancelled() -> bool:  # asked after each token: a piece may hold several, or half of one
@@ -99,7 +104,6 @@ class SomnusChatModel(BaseChatModel):
                 yield chunk
         finally:
             left = True  # whoever stops reading stops the model
-        asked = model.count_tokens(turns)
         usage = UsageMetadata(input_tokens=asked, output_tokens=count, total_tokens=asked + count)
         last = AIMessageChunk(
             content="",

@@ -124,6 +124,11 @@ def answer_turns(
     return turns_for(question, found, (), model, recall), found
 
 
+def reply_room(model: LanguageModel, recall: Recall) -> int:
+    """The longest reply in tokens: half of a small context."""
+    return min(recall.reply_tokens, model.context_tokens // 2)
+
+
 def turns_for(
     message: str,
     found: Sequence[Recollection],
@@ -136,10 +141,7 @@ def turns_for(
     Raises:
         InputError: the message alone is longer than the model's context.
     """
-    room = min(
-        recall.context_tokens,
-        model.context_tokens - min(recall.reply_tokens, model.context_tokens // 2),
-    )
+    room = min(recall.context_tokens, model.context_tokens - reply_room(model, recall))
     # Best first: what is cut is the least similar.
     best = sorted(found, key=lambda r: -r.similarity)
     order = {as_told(r.episode): i for i, r in enumerate(found)}
@@ -218,7 +220,7 @@ class Conversation:
         stopped = False
         stream = self._model.stream(
             turns,
-            Sampling(max_tokens=self._recall.reply_tokens, temperature=temperature),
+            Sampling(max_tokens=reply_room(self._model, self._recall), temperature=temperature),
             adapter=adapter_for(memory),
             cancelled=cancelled,
         )

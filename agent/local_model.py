@@ -31,7 +31,7 @@ from agent.decoding import (
     until_stop,
 )
 from agent.encoding import Encoder, template_error
-from agent.model import Sampling
+from agent.model import Sampling, check_room
 from agent.packing import Packed
 from memory.episode import Turn
 from memory.errors import WeightsError, in_short
@@ -88,9 +88,9 @@ class LocalModel(Encoder):
             raise WeightsError(
                 f"The model {name} has no chat template, so it can't hold a conversation; use a chat model."
             )
-        if error := template_error(tokenizer):
+        if wrong := template_error(tokenizer):
             raise WeightsError(
-                f"The chat template of {name} can't be used ({in_short(error)}); mend it or use another model."
+                f"The chat template of {name} can't be used ({in_short(wrong)}); mend it or use another model."
             )
         network.to(where).eval().requires_grad_(False)
         model = cls(network, tokenizer, name=name, has_instincts=has_instincts)
@@ -166,9 +166,13 @@ class LocalModel(Encoder):
         adapter: bool = True,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Iterator[str]:
-        """The reply piece by piece; stops at the next token once `cancelled()` is true."""
+        """The reply piece by piece; stops at the next token once `cancelled()` is true.
+
+        Raises InputError for a prompt that leaves no room for the reply.
+        """
         streamer = TextIteratorStreamer(self.tokenizer, skip_special_tokens=True, timeout=120.0)
         ids = self.encode(turns)
+        check_room(len(ids), sampling, self.context_tokens)
         failure: list[BaseException] = []
         over = threading.Event()  # a stop string, or a reader that went away
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from memory.episode import Turn
+from memory.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,15 @@ class Sampling:
     top_p: float = 1.0
     stop: tuple[str, ...] = ()
     seed: int | None = None
+
+
+def check_room(prompt_tokens: int, sampling: Sampling, context_tokens: int) -> None:
+    """Raise InputError for a prompt and a reply that don't fit into a model's context together."""
+    if prompt_tokens + sampling.max_tokens > context_tokens:
+        raise InputError(
+            f"The prompt is {prompt_tokens} tokens long and its reply may have {sampling.max_tokens}, more than the "
+            f"{context_tokens} that the model holds; shorten one of them."
+        )
 
 
 class LanguageModel(Protocol):

@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from memory.errors import UsageError
 from memory.paths import write_atomic
 
+LEAST_MINUTES = 2.0  # a night that is shorter learns nothing
+
 
 class Config(BaseSettings):
     """Everything a home can be told. Defaults suit a laptop with two cores."""
@@ -36,11 +38,11 @@ class Config(BaseSettings):
     """A larger model to distil into; none by default."""
     sleep_at: str = Field(default="03:30", pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")
     """Local time of the nightly sleep, HH:MM."""
-    budget_minutes: float = Field(default=60.0, gt=0, allow_inf_nan=False)
+    budget_minutes: float = Field(default=60.0, ge=LEAST_MINUTES, allow_inf_nan=False)
     """The longest a night may take."""
     nap_pressure: float = Field(default=0.8, ge=0, le=1)
     """Sleep pressure, 0 to 1, from which it naps by itself; 1 never naps."""
-    nap_minutes: float = Field(default=10.0, ge=2, allow_inf_nan=False)
+    nap_minutes: float = Field(default=10.0, ge=LEAST_MINUTES, allow_inf_nan=False)
     """The longest a nap may take."""
     idle_minutes: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Minutes without you before it sleeps by itself; it pauses when you return. 0 sleeps beside the chat."""

@@ -18,7 +18,7 @@ def read_lines(path: Path, what: str) -> list[tuple[int, dict[str, Any]]]:
     """(line number, document) for every line that isn't blank.
 
     Raises:
-        InputError: the file can't be read, isn't UTF-8, or a line is no JSON object.
+        InputError: the file can't be read, isn't UTF-8, or a line is no JSON object or no text.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -42,6 +42,12 @@ def read_lines(path: Path, what: str) -> list[tuple[int, dict[str, Any]]]:
             raise InputError(
                 f"Line {number} of {path} is not a {what}, an object in braces; nothing was taken from it."
             )
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise InputError(
+                f"Line {number} of {path} has half a surrogate pair, which is no text; nothing was taken from it."
+            ) from None
         out.append((number, document))
     if not out:
         raise InputError(f"{path} has no {what} in it.")
@@ -64,10 +70,6 @@ def _turn(document: dict[str, Any], number: int, path: Path) -> Turn:
         raise wrong('has no "content"')
     if len(content) > LONGEST:
         raise wrong(f"is {len(content)} characters long, more than {LONGEST}")
-    try:
-        content.encode()
-    except UnicodeEncodeError:
-        raise wrong("has half a surrogate pair, which is no text") from None
     try:
         when = datetime.fromisoformat(at).astimezone(UTC) if at is not None else None
     except (TypeError, ValueError, OverflowError):

@@ -104,7 +104,7 @@ def _nights(ledger: Ledger, gone: Sequence[Memory]) -> list[int]:
 def _blot_episodes(
     db: sqlite3.Connection, ledger: Ledger, gone: Sequence[Memory], words: str
 ) -> int:
-    changed = 0
+    changed, bookmarks = 0, ledger.bookmarks()
     for e in ledger.episodes():
         said, replied = e.said, e.replied
         for m in gone:
@@ -121,6 +121,9 @@ def _blot_episodes(
                 "UPDATE episodes SET said = ?, replied = ? WHERE id = ?", (said, replied, e.id)
             )
             changed += 1
+            if e.id in bookmarks:  # its pieces are other ones now
+                bookmarks[e.id] = 0
+    ledger.set_bookmarks(bookmarks)
     return changed
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from memory.episode import Episode, EpisodeId, Memory, MemoryId, MemoryState, Or
 from memory.errors import InputError
 
 Said = tuple[str, str | None, datetime | None, Origin]
+BOOKMARKS = "bookmarks"  # the note of how far long messages were read
 
 
 class Ledger(Diary):
@@ -84,9 +86,18 @@ class Ledger(Diary):
         return [_episode(r) for r in rows if not only_marks(r["said"])]
 
     def unread(self) -> list[Episode]:
-        """What waits and of which no night has made a memory yet."""
-        read = {m.episode for m in self.memories()}
+        """What waits and of which no night has made a memory yet, or not of all of it."""
+        read = {m.episode for m in self.memories()} - self.bookmarks().keys()
         return [e for e in self.waiting() if e.id not in read]
+
+    def bookmarks(self) -> dict[EpisodeId, int]:
+        """The messages that the latest night left unread, or broke off in: how many of their pieces were read."""
+        kept = json.loads(self.meta(BOOKMARKS) or "{}")
+        return {EpisodeId(int(episode)): pieces for episode, pieces in kept.items()}
+
+    def set_bookmarks(self, left: Mapping[EpisodeId, int]) -> None:
+        """Write down which messages are still to be read, and from where."""
+        self.set_meta(BOOKMARKS, json.dumps(dict(left)))
 
     def mark_cleared(self, ids: Iterable[EpisodeId], night: int) -> None:
         """These left the buffer in this night."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -14,18 +16,19 @@ from memory.episode import Dream, DreamKind, Memory, MemoryId, MemoryState
 from memory.quarantine import HEARSAY
 from memory.store import Embedder
 from sleep.dreams import is_true_to, parse
+from sleep.lesson import chunks
+from sleep.plan import CUES
 from sleep.words import agrees, normal
 
 CLOSE = 0.6  # cosine from which two memories may be about the same thing
 NEAR = 3  # of how many nearest memories a cue's own must be one
-CUES = 4  # questions asked to find out
+NEIGHBOURS = 8  # of a memory, among which one may contradict it
+ROWS = 256  # compared with all others at once
 
 
-def similarity(embedder: Embedder, left: Sequence[Memory], right: Sequence[Memory]) -> np.ndarray:
-    """Cosines (len(left), len(right))."""
-    a = np.array(embedder.embed([m.text for m in left]), dtype=np.float32)
-    b = np.array(embedder.embed([m.text for m in right]), dtype=np.float32)
-    return np.asarray(a @ b.T)
+def embedded(embedder: Embedder, memories: Sequence[Memory]) -> np.ndarray:
+    """Unit vectors (len(memories), D)."""
+    return np.array(embedder.embed([m.text for m in memories]), dtype=np.float32)
 
 
 def histories(ledger: Any, memories: Sequence[Memory]) -> dict[MemoryId, tuple[str, ...]]:
@@ -51,11 +54,12 @@ def nearest(
     """The texts of the k nearest other memories of each."""
     if not memories or not among:
         return {}
-    cosines = similarity(embedder, memories, among)
+    left, right = embedded(embedder, memories), embedded(embedder, among)
     out: dict[MemoryId, list[str]] = {}
-    for row, memory in zip(cosines, memories, strict=True):
-        order = [among[i] for i in np.argsort(-row) if among[i].id != memory.id]
-        out[memory.id] = [m.text for m in order[:k]]
+    for some in chunks(range(len(memories)), ROWS):
+        for i, row in zip(some, left[some] @ right.T, strict=True):
+            order = [among[j] for j in np.argsort(-row)[: k + 1] if among[j].id != memories[i].id]
+            out[memories[i].id] = [m.text for m in order[:k]]
     return out
 
 
@@ -68,18 +72,53 @@ def leading(
     """
     if not dreams:
         return [], set()
-    owner = [m for m, statements in told.items() for _ in statements]
+    owner = np.array([m for m, statements in told.items() for _ in statements])  # (S,)
     statements = np.array(embedder.embed([t for said in told.values() for t in said]))  # (S, D)
-    cosines = np.array(embedder.embed([d.cue for d in dreams])) @ statements.T  # (dreams, S)
     kept, first = [], set()
-    for dream, row in zip(dreams, cosines, strict=True):
-        own = max(value for value, m in zip(row, owner, strict=True) if m in dream.memories)
-        nearer = {m for value, m in zip(row, owner, strict=True) if value > own}
-        if dream.kind is DreamKind.NEVER or len(nearer) < NEAR:
-            kept.append(dream)
-        if not nearer:
-            first.add(dream)
+    for some in chunks(dreams, ROWS):
+        cosines = np.array(embedder.embed([d.cue for d in some])) @ statements.T  # (ROWS, S)
+        for dream, row in zip(some, cosines, strict=True):
+            own = row[np.isin(owner, dream.memories)].max()
+            nearer = set(owner[row > own].tolist())
+            if dream.kind is DreamKind.NEVER or len(nearer) < NEAR:
+                kept.append(dream)
+            if not nearer:
+                first.add(dream)
     return kept, first
+
+
+def pairs(
+    embedder: Embedder, fresh: Sequence[Memory], every: Sequence[Memory], most: int
+) -> list[tuple[Memory, Memory]]:
+    """(older, newer) of each of the fresh and its nearest neighbours, where they may be about the same thing.
+
+    At most `most`, the closest first to be kept; in the order in which the newer ones were said. `fresh` are among
+    `every`. What a document says never overrides the user, and what is in quarantine overrides nothing.
+    """
+    vectors = embedded(embedder, every)  # (N, D)
+    at = {m.id: i for i, m in enumerate(every)}
+    close: dict[tuple[int, int], float] = {}
+    for some in chunks([at[m.id] for m in fresh if m.id in at], ROWS):
+        cosines = vectors[some] @ vectors.T  # (ROWS, N)
+        cosines[range(len(some)), some] = -1.0  # itself
+        k = min(NEIGHBOURS, len(every))
+        nearest_k = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+        for i, row, columns in zip(some, cosines, nearest_k, strict=True):
+            for j in columns.tolist():
+                old, new = sorted((i, j), key=lambda n: _when(every[n]))
+                if row[j] >= CLOSE and _overrides(every[new]):
+                    close[old, new] = float(row[j])
+    best = sorted(close, key=lambda pair: -close[pair])[:most]
+    chosen = [(every[old], every[new]) for old, new in best]
+    return sorted(chosen, key=lambda pair: (_when(pair[1]), _when(pair[0])))
+
+
+def _when(memory: Memory) -> tuple[datetime, int]:
+    return memory.at, memory.id
+
+
+def _overrides(memory: Memory) -> bool:
+    return memory.state is not MemoryState.QUARANTINED and not memory.text.startswith(HEARSAY)
 
 
 def supersede(
@@ -88,28 +127,21 @@ def supersede(
     ledger: Any,
     fresh: Sequence[Memory],
     *,
+    most: int = sys.maxsize,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[tuple[MemoryId, MemoryId]]:
     """Mark memories that a newer one contradicts as superseded by it; return (old, new) pairs.
 
     Two memories contradict when the newer one changes the answer to a question that the older one answers: the model
     dreams questions about the older, and answers them with the older alone and with both. Nothing else counts, so the
-    dog's name doesn't supersede the cat's.
+    dog's name doesn't supersede the cat's. At most `most` pairs are asked about, the closest.
     """
     settled = {MemoryState.SUPERSEDED, MemoryState.FORGOTTEN}
     others = [m for m in ledger.memories() if m.state not in settled and m.text]
     if not fresh or len(others) < 2:
         return []
-    cosines = similarity(embedder, fresh, others)
-    pairs = [
-        (old, new)
-        for i, new in enumerate(fresh)
-        for j, old in enumerate(others)
-        if (old.at, old.id) < (new.at, new.id)
-        and cosines[i, j] >= CLOSE
-        and not new.text.startswith(HEARSAY)  # what a document says never overrides the user
-    ]
-    olds = list({old.id: old for old, _ in pairs}.values())
+    close = pairs(embedder, fresh, others, most)
+    olds = list({old.id: old for old, _ in close}.values())
     asked = [(old, k) for old in olds for k in (DreamKind.FACT,) * CUES]
     rows = model.decode(
         [model.encode(prompt.dreaming([old.text], kind)) for old, kind in asked],
@@ -123,7 +155,7 @@ def supersede(
         if parsed and is_true_to(old.text, kind, *parsed):
             cues.setdefault(old.id, {})[parsed[0]] = parsed[1]
     trials = [
-        (old, new, cue, reply) for old, new in pairs for cue, reply in cues.get(old.id, {}).items()
+        (old, new, cue, reply) for old, new in close for cue, reply in cues.get(old.id, {}).items()
     ]
     read = model.decode(
         [model.encode(prompt.reading(cue, [old.text, new.text])) for old, new, cue, _ in trials],

@@ -7,36 +7,50 @@ night made it, so that a night can be resumed at any of them.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict
 
 from memory.adapters import AdapterCard
-from memory.episode import MemoryState, Phase
+from memory.episode import EpisodeId, MemoryState, Phase
 from memory.errors import NothingToLearn, UsageError
 from memory.quarantine import in_quarantine, screened
 from memory.secrets import masked
 from sleep import curriculum, dreams, exam, lora, rehearsal, teaching, verdict
 from sleep.associate import histories, leading, nearest, supersede
 from sleep.events import DreamDreamt, MemoryJudged, NightEvent, Progressed
-from sleep.plan import fitting, modest, waiting
+from sleep.plan import capacity, comparisons, fitting, modest, waiting
 from sleep.replay import memories_in
 from sleep.room import Room
 from sleep.seeding import again
 from sleep.words import normal
 
+READING = 0.15  # of the night's time, at most, before what is unread is left for the next
 SAMPLING = 0.25  # of the night's time, at most, before the last memories are left for the next
 
 
 def replay(room: Room) -> Iterator[NightEvent]:
     """What the user said becomes memories; the newer of two that contradict wins; small talk is left out."""
-    ledger = room.ledger
-    known = {m.episode for m in ledger.memories() if m.state is not MemoryState.QUARANTINED}
-    fresh = [e for e in room.episodes if e.id not in known]
-    found = yield from room.narrated(
+    ledger, hastened = room.ledger, room.model.hastens
+    began, left = time.monotonic(), room.deadline - time.monotonic()
+    begun, had = ledger.bookmarks(), defaultdict[EpisodeId, set[str]](set)
+    every = ledger.memories()
+    for m in every:
+        had[m.episode].add(normal(m.text))
+    known = {m.episode for m in every if m.state is not MemoryState.QUARANTINED}
+    fresh = [e for e in room.episodes if e.id not in known or e.id in begun]
+    # No more is read than tonight can learn beside what waits since earlier nights.
+    most = capacity(left, room.config, hastened=hastened)
+    backlog = sum(m.failures == 0 for m in waiting(ledger, room.episodes, room.config))
+    reading = yield from room.narrated(
         Phase.REPLAYED, "remembering the day",
-        lambda tick: memories_in(room.model, fresh, progress=tick),
+        lambda tick: memories_in(
+            room.model, fresh, begun=begun, had=had, most=most - backlog,
+            deadline=began + READING * left, progress=tick,
+        ),
     )  # fmt: skip
-    said = {normal(m.text): m for m in ledger.memories() if m.text}
+    found = reading.found
+    said = {normal(m.text): m for m in every if m.text}
     with ledger.transaction():
         for episode in fresh:
             for text in screened(ledger, episode, found[episode.id]):
@@ -50,17 +64,27 @@ def replay(room: Room) -> Iterator[NightEvent]:
                         reason="said again",
                     )
                 said[normal(text)] = memory
+        ledger.set_bookmarks(reading.left)
     able = waiting(room.ledger, room.episodes, room.config)
+    if not able and reading.left:
+        raise NothingToLearn(
+            "There is nothing to learn in what was read tonight; the next night reads on. Sleep again, or tell somnus "
+            "something."
+        )
     if not able:
         raise NothingToLearn(
             "There is nothing to learn: the buffer holds no statement of yours. Tell somnus something."
         )
     yield from room.narrated(
         Phase.REPLAYED, "looking for what changed",
-        lambda tick: supersede(room.model, room.embedder, ledger, able, progress=tick),
+        lambda tick: supersede(
+            room.model, room.embedder, ledger, able[:most],
+            most=comparisons(left, hastened=hastened), progress=tick,
+        ),
     )  # fmt: skip
-    silent = [e for e in fresh if not found[e.id]]
+    silent = [e for e in fresh if not found[e.id] and e.id not in reading.left]
     room.report["no_memory"] = [{"episode": e.id, "said": masked(e.said)[:200]} for e in silent]
+    room.report["unread"] = len(reading.left)
     room.report["quarantined"] = in_quarantine(ledger)
 
 
@@ -71,9 +95,10 @@ def dream(room: Room) -> Iterator[NightEvent]:
     room.config = modest(len(able), left, room.config, hastened=hastened)
     room.memories = fitting(able, left, room.config, hastened=hastened)
     if not room.memories:
+        budget = room.config.budget_minutes
         raise UsageError(
-            f"A budget of {room.config.budget_minutes:g} minutes is too small for one memory; give the night at least "
-            "3 minutes."
+            f"A budget of {budget:g} minutes was used up before one memory could be learnt; give the night at least "
+            f"{2 * budget:g}."
         )
     config, told = room.config.dreams, histories(room.ledger, room.memories)
     with room.model.hastened():
@@ -210,7 +235,9 @@ def clear(room: Room) -> Iterator[NightEvent]:
                     m.id, state=MemoryState.KEPT_BACK, failures=m.failures + 1, reason=j.reason
                 )
         every = room.ledger.memories()
-        gone = verdict.leaving(room.episodes, every, judged)
+        unread = room.ledger.bookmarks()
+        read = [e for e in room.episodes if e.id not in unread]
+        gone = verdict.leaving(read, every, judged)
         room.ledger.mark_cleared(gone, room.number)
         by_id = {m.id: m for m in every}
         room.report |= {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,8 +14,10 @@ START = 90.0, 50.0  # the base's own texts, drift, saving
 DREAM = 0.22, 0.065  # sampling and reading one dream
 LESSON = 0.18, 0.095  # one lesson once, with its share of rehearsal
 EXAM = 1.7, 1.2  # a memory's questions, with and without the adapter
+CUES = 4  # questions asked to find out whether two memories contradict
 USED = 0.6  # share of the dreams sampled that are learnt from
 FEWEST = 20  # dreams a memory: fewer prove nothing
+COMPARING = 0.1  # of a night's time, at most, to find out which memories contradict
 
 
 def estimate(count: int, config: Any, *, hastened: bool = False) -> float:
@@ -44,9 +47,23 @@ def fitting(
     memories: Sequence[Memory], seconds: float, config: Any, *, hastened: bool = False
 ) -> list[Memory]:
     """The first memories that fit into `seconds`; training itself stops at the deadline, so half its time is enough."""
+    return list(memories[: _count(seconds, config, hastened)])
+
+
+def capacity(seconds: float, config: Any, *, hastened: bool = False) -> int:
+    """How many memories a night of `seconds` can learn at most: with the fewest dreams for each."""
+    return _count(seconds, modest(sys.maxsize, seconds, config, hastened=hastened), hastened)
+
+
+def comparisons(seconds: float, *, hastened: bool = False) -> int:
+    """How many pairs of memories there is time to compare: a few cues are sampled and read for each."""
+    return max(1, int(COMPARING * seconds / (CUES * DREAM[hastened])))
+
+
+def _count(seconds: float, config: Any, hastened: bool) -> int:
     fixed = estimate(0, config, hastened=hastened)
     each = (estimate(1, config, hastened=hastened) - fixed) * 0.6
-    return list(memories[: max(0, int((seconds - fixed / 2) / each))])
+    return max(0, int((seconds - fixed / 2) / each))
 
 
 def waiting(ledger: Any, episodes: Sequence[Episode], config: Any) -> list[Memory]:

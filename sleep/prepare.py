@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.local_model import LocalModel
 from memory.adapters import digest
-from memory.config import Config
+from memory.config import LEAST_MINUTES, Config
 from memory.episode import MemoryState, Phase
 from memory.errors import HomeError, NothingToLearn, UsageError
 from memory.paths import cache_path, private_dir
@@ -20,7 +20,6 @@ from sleep.plan import estimate
 from sleep.room import Room, SleepConfig
 from sleep.schedule import keep_date, local_now
 
-LEAST_MINUTES = 2.0
 USUAL_ADAPTER = 12_000_000  # bytes of a first night's on the default model
 MARGIN = 30_000_000  # ledger, dreams, and the buffer that is made anew
 NOTHING = "There is nothing to learn: the buffer holds no statement of yours. Tell somnus something first."

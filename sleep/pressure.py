@@ -36,6 +36,7 @@ def unlearnt(ledger: Any) -> list[Episode]:
         read.add(m.episode)
         if m.state in able and m.failures < MOST_FAILURES:
             open_.add(m.episode)
+    read -= ledger.bookmarks().keys()  # of these there is more to read
     return [
         e
         for e in ledger.waiting()

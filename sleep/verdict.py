@@ -6,6 +6,7 @@ the buffer when every memory in it passed or was superseded. A global alarm thro
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -83,13 +84,16 @@ def leaving(
     A memory that was never examined keeps its episode, and so does one in quarantine; documents stay too.
     """
     out = []
+    of: dict[EpisodeId, list[Memory]] = defaultdict(list)
+    for m in memories:
+        of[m.episode].append(m)
     for episode in episodes:
-        mine = [m for m in memories if m.episode == episode.id]
         settled = {MemoryState.CONSOLIDATED, MemoryState.SUPERSEDED, MemoryState.FORGOTTEN}
         if not episode.origin.believed:
             continue
         if all(
-            m.state in settled or (m.id in judgements and judgements[m.id].passed) for m in mine
+            m.state in settled or (m.id in judgements and judgements[m.id].passed)
+            for m in of[episode.id]
         ):
             out.append(episode.id)
     return out

@@ -126,6 +126,7 @@ class Root:
     @cached_property
     def model(self) -> Any:
         """The language model, wearing the home's adapter."""
+        self.home  # noqa: B018  # one that can't be had is refused before anything is fetched
         checkpoint = self.checkpoint
         self.progress("loading the model", None)
         from agent.local_model import LocalModel

@@ -28,6 +28,7 @@ from agent.model import Sampling
 from agent.retriever import BufferRetriever
 from memory.buffer import open_buffer
 from memory.chroma_store import ChromaStore
+from memory.errors import InputError
 from memory.home import Home
 
 pytestmark = pytest.mark.usefixtures("no_sockets")
@@ -185,6 +186,28 @@ def test_who_stops_reading_stops_the_model(chat: SomnusChatModel, local: Countin
     stream.close()
     with local.lock:  # free once the last token is made
         assert local.made < 900
+
+
+@pytest.mark.parametrize("via", ["invoke", "stream"])
+def test_a_prompt_that_leaves_no_room_for_the_reply_is_refused_in_a_sentence(
+    chat: SomnusChatModel, local: Counting, via: str
+) -> None:
+    ask = chat.invoke if via == "invoke" else lambda *a, **o: list(chat.stream(*a, **o))
+    room = local.context_tokens - local.count_tokens(to_turns([HumanMessage(ASKED)]))
+    assert ask(ASKED, max_tokens=room, stop=[" "])
+    made = local.made
+    for message, most in ((ASKED, room + 1), ("My cat is called Biscuit. " * 40_000, 1)):
+        with pytest.raises(InputError, match=r"^The prompt is \d+ tokens long .* 1024 .*shorten"):
+            ask(message, max_tokens=most)
+    with pytest.raises(InputError, match="no message to answer"):
+        ask([])
+    assert local.made == made
+
+
+def test_a_model_that_streams_by_itself_refuses_it_too(local: Counting) -> None:
+    turns = to_turns([HumanMessage("My cat is called Biscuit. " * 40_000)])
+    with pytest.raises(InputError, match="shorten"):
+        list(local.stream(turns, Sampling(max_tokens=1)))
 
 
 def test_no_system_message_is_lost(local: Counting) -> None:

@@ -66,6 +66,21 @@ def test_a_question_file_without_questions_is_refused(tmp_path: Path) -> None:
         read_questions(write(tmp_path / "q.jsonl", {"question": "x?", "expected": []}))
 
 
+@pytest.mark.parametrize("where", ["question", "expected", "forbidden"])
+def test_half_a_surrogate_pair_in_a_question_file_is_refused_by_its_line(
+    tmp_path: Path, where: str
+) -> None:
+    good: dict[str, object] = {"question": "x?", "expected": ["y"]}
+    half = "\ud83d?"
+    bad = good | {where: half if where == "question" else [half]}
+    file = write(tmp_path / "q.jsonl", good, bad)
+    assert "\\ud83d" in file.read_text()
+    with pytest.raises(InputError, match=r"^Line 2 of .* half a surrogate pair"):
+        read_questions(file)
+    whole = write(tmp_path / "w.jsonl", good | {"question": "\N{CAT}?"})
+    assert read_questions(whole)[0].question == "\N{CAT}?"
+
+
 def q(*expected: object, forbidden: tuple[str, ...] = (), kind: str = "fact") -> Question:
     return Question(
         question="?", expected=tuple((e,) if isinstance(e, str) else tuple(e) for e in expected),  # type: ignore[arg-type]

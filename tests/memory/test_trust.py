@@ -71,7 +71,7 @@ def home(home_path: Path) -> Iterator[Home]:
 def learnt(home: Home) -> list[str]:
     """What a night's replay would learn of everything told."""
     episodes = home.ledger.episodes()
-    found = memories_in(PLAIN, episodes)
+    found = memories_in(PLAIN, episodes).found
     return [t for e in episodes for t in screened(home.ledger, e, found[e.id])]
 
 

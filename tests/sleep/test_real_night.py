@@ -54,17 +54,20 @@ def test_what_was_told_is_recalled_from_the_weights_after_a_night(tmp_path: Path
     assert before["arms"]["buffer"]["right"] >= 3
     report = somnus(home, "sleep", "--budget", "10")
     assert report["outcome"] == "cleared"
-    assert report["exam"]["before"] == 0 and report["exam"]["after"] >= 3
+    assert report["exam"]["before"] == 0 and report["exam"]["after"] >= 6
+    assert report["seconds"]["total"] <= 600
     after = somnus(home, "recall", "--questions", str(file), "--arms", "none,weights,auto")
     # A regression test with a generous margin, to be raised with better instincts; the benchmark has the figures.
     assert after["arms"]["none"]["right"] == 0
-    assert after["arms"]["weights"]["right"] >= 1
-    assert after["arms"]["auto"]["right"] >= 1
+    assert after["arms"]["weights"]["right"] >= 3
+    assert after["arms"]["auto"]["right"] >= 3
     assert all(
         text not in a["prompt"] for a in after["answers"] if a["arm"] == "weights" for text in TOLD
     )
     status = somnus(home, "status")
     assert status["buffer"]["episodes"] == len(TOLD) - report["cleared"]
+    buffer = b"".join(f.read_bytes() for f in (home / "buffer").rglob("*") if f.is_file())
+    assert [m["text"] for m in report["learned"] if m["text"].encode() in buffer] == []
     answers_again_with_transformers_and_peft_alone(
         status, [a for a in after["answers"] if a["arm"] == "weights"]
     )

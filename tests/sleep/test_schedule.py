@@ -137,6 +137,9 @@ class Diary:
         self.told.clear()
         return last_scheduled(sleep_at, now).date().isoformat()
 
+    def bookmarks(self) -> dict[EpisodeId, int]:
+        return {}
+
     def waiting(self) -> list[Episode]:
         return self.told
 

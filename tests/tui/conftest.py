@@ -104,9 +104,9 @@ def somnus(
 ) -> Callable[..., Printed]:
     """Runs one command line on the test's home."""
 
-    def run(*words: str, stdin: bytes = b"") -> Printed:
+    def run(*words: str, stdin: bytes = b"", root: type[Root] = make_root) -> Printed:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        code = main(["--home", str(home_path), *words], make_root=make_root)
+        code = main(["--home", str(home_path), *words], make_root=root)
         printed = capsys.readouterr()
         return Printed(code, printed.out, printed.err)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from agent import weights
+from tui.root import Root
 
 Run = Callable[..., Any]
 CAT = "My cat is called Biscuit."
@@ -21,20 +24,30 @@ OWNING = (
     "tell x", "chat", "ask x?", "sleep", "sleep --if-due", "recall --questions FILE", "read FILE", "import FILE",
     "memories forget 1", "nights rollback 1", "model use default",
 )  # fmt: skip
+ALSO_OWNING = ("tell --file FILE", "ask --memory none x?", "memories pin 1", "memories confirm 1")
+HOLD = """
+import sys
+from pathlib import Path
+from memory.home import Home
+with Home.open(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 @pytest.fixture
 def run(somnus: Run, tmp_path: Path) -> Run:
     """A command line in which FILE stands for a file that each of them can read."""
-    line = '{"question": "x?", "expected": ["y"], "text": "I like tea."}\n'
+    line = '{"question": "x?", "expected": ["y"], "text": "I like tea.", "role": "user", "content": "x"}\n'
     file = tmp_path / "file.jsonl"
 
-    def once(command: str) -> Any:
+    def once(command: str, *, real: bool = False) -> Any:
         if "backup" in command:
             file.unlink(missing_ok=True)
         else:
             file.write_text(line)
-        return somnus(*(str(file) if w == "FILE" else w for w in command.split()), stdin=b"Hi\n")
+        words = (str(file) if w == "FILE" else w for w in command.split())
+        return somnus(*words, stdin=b"Hi\n", **({"root": Root} if real else {}))
 
     return once
 
@@ -87,6 +100,28 @@ def test_a_home_that_a_newer_somnus_wrote_is_left_alone(run: Run, told: Path) ->
         assert "newer somnus (format 99, this one knows" in said, command
         assert command == "doctor" or is_one_sentence(printed, "upgrade somnus"), command
     assert (told / "ledger.db").read_bytes() == before
+
+
+def test_a_home_that_another_process_holds_is_left_to_it_and_can_be_looked_at(
+    run: Run, told: Path
+) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(told)], cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert holder.stdin and holder.stdout and holder.stdout.readline() == b"held\n"
+    try:
+        before = tree(told)
+        for command in (*OWNING, *ALSO_OWNING):
+            # The real root: nothing is fetched or loaded for a home that can't be had.
+            printed = run(command, real=True)
+            assert (printed.code, printed.out) == (5, ""), (command, printed)
+            assert is_one_sentence(printed, "Another somnus is using the home"), command
+        assert [run(command).code for command in LOOKING] == [0] * len(LOOKING)
+        assert tree(told) == before
+    finally:
+        holder.communicate()
+    assert run("tell x").code == 0
 
 
 @pytest.mark.parametrize("where", ["the home", "its parent"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from agent.conversation import ARMS, adapter_for, answer_turns, check_message
+from agent.conversation import ARMS, adapter_for, answer_turns, check_message, reply_room
 from agent.model import Sampling
 from tui.commands.shared import opened, words_or_stdin
 from tui.say import Say
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
         model = root.model
         store = root.store if args.memory in ("auto", "buffer") else None
         turns, found = answer_turns(question, args.memory, store, model, root.recall)
-        sampling = Sampling(max_tokens=root.config.reply_tokens)
+        sampling = Sampling(max_tokens=reply_room(model, root.recall))
         pieces = []
         for piece in model.stream(turns, sampling, adapter=adapter_for(args.memory)):
             pieces.append(piece)

@@ -206,3 +206,6 @@ def _tell(report: dict[str, Any], say: Say) -> None:
         f"{report['cleared']} episodes cleared, {report['left']} left; perplexity {report['drift']['rise']:+.1%}; "
         f"{report['seconds']['total'] / 60:.1f} minutes."
     )
+    if unread := report.get("unread"):
+        many = "message was" if unread == 1 else "messages were"
+        say.line(f"{unread} {many} not read to the end: the next night reads on.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from agent.conversation import Arm, adapter_for, answer_turns
+from agent.conversation import Arm, adapter_for, answer_turns, reply_room
 from agent.events import ConversationEvent, TextStreamed
 from agent.model import Sampling
 from memory.episode import MemoryState
@@ -33,7 +33,7 @@ def measure(
 
     def once_more(arm: Arm) -> str:
         turns, _ = answer_turns(question, arm, root.store, root.model, root.recall)
-        sampling = Sampling(max_tokens=TOKENS)
+        sampling = Sampling(max_tokens=min(TOKENS, reply_room(root.model, root.recall)))
         return "".join(
             root.model.stream(turns, sampling, adapter=adapter_for(arm), cancelled=cancelled)
         )

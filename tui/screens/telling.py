@@ -10,6 +10,7 @@ from memory.quarantine import printable
 from memory.store import Recollection
 from tui.screens.messages import Found
 from tui.widgets.badge import SIGN, Badge, short
+from tui.widgets.exchange import beginning
 
 EMPTY = """Three things to try:
 
@@ -27,7 +28,7 @@ def recalled_text(found: Sequence[Recollection]) -> str:
     lines = ["Looked up for the last reply:"]
     for r in found:
         lines.append(f"\n▤ {r.similarity:.2f} alike, {r.episode.at.astimezone():%Y-%m-%d %H:%M}")
-        lines.append(f"  {r.episode.said}")
+        lines.append(f"  {beginning(r.episode.said)}")
     return "\n".join(lines)
 
 
@@ -99,7 +100,7 @@ def context_text(ledger: Ledger, episode: EpisodeId) -> str:
     at = next((i for i, e in enumerate(talk) if e.id == episode), 0)
     lines = [f"  {short(talk[at - 1].said)}"] if at else []
     lines.append(
-        f"› {here.at.astimezone():%Y-%m-%d %H:%M} {' '.join(here.said.split()) or '(forgotten)'}"
+        f"› {here.at.astimezone():%Y-%m-%d %H:%M} {beginning(' '.join(here.said.split())) or '(forgotten)'}"
     )
     if here.replied:
         lines.append(f"    {short(here.replied)}")

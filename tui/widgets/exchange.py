@@ -12,6 +12,14 @@ from textual.widgets import Markdown, Static
 from memory.episode import EpisodeId
 from tui.widgets.badge import Badge
 
+LONGEST = 4000  # characters of a message on the screen: to wrap a million takes minutes
+
+
+def beginning(said: str) -> str:
+    """A message as it is shown: of an endless one the beginning, and how much more there is."""
+    more = len(said) - LONGEST
+    return f"{said[:LONGEST]} … ({more} more characters)" if more > 0 else said
+
 
 class Exchange(Vertical):
     """A message and its reply."""
@@ -25,7 +33,7 @@ class Exchange(Vertical):
         self._stream: Any = None
 
     def compose(self) -> ComposeResult:
-        yield Static(Content(self.said), classes="user")
+        yield Static(Content(beginning(self.said)), classes="user")
         yield Markdown(self.replied, classes="reply", open_links=False)
 
     async def write(self, text: str) -> None:
