@@ -12,7 +12,7 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict
 
-from agent.model import LanguageModel, Sampling, check_room
+from agent.model import LanguageModel, Sampling
 from memory.episode import Role, Turn
 from memory.errors import InputError
 
@@ -87,8 +87,6 @@ class SomnusChatModel(BaseChatModel):
             else self.temperature,
             stop=tuple(stop or self.stop or ()),
         )
-        asked = model.count_tokens(turns)
-        check_room(asked, sampling, model.context_tokens)
         count, left = 0, False
 
         def cancelled() -> bool:  # asked after each token: a piece may hold several, or half of one
@@ -104,6 +102,7 @@ class SomnusChatModel(BaseChatModel):
                 yield chunk
         finally:
             left = True  # whoever stops reading stops the model
+        asked = model.count_tokens(turns)
         usage = UsageMetadata(input_tokens=asked, output_tokens=count, total_tokens=asked + count)
         last = AIMessageChunk(
             content="",

@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import NamedTuple
 
 from torch import Tensor
@@ -23,6 +22,7 @@ from agent.model import Sampling
 from memory.episode import Dream, DreamKind, MemoryId
 from sleep import taboo
 from sleep.lesson import Lesson, chunks, scored, surer
+from sleep.narrated import onwards
 from sleep.teaching import Rehearsed
 from sleep.words import abstains, faithful, hard, keys, normal, stem, word_at, words
 
@@ -148,17 +148,13 @@ def sample(
                 ),
                 adapter=False,
                 barred=[barred[i] for i in part],
-                progress=partial(_from, done + len(texts), total, progress),
+                progress=onwards(done + len(texts), total, progress),
             )  # fmt: skip
             texts += [model.text(row) for row in rows]
         dreams += _grounded(now, texts, told, whole, night)
         reached += some
         done += len(now)
     return dreams, reached
-
-
-def _from(before: int, total: int, progress: Progress, done: int) -> None:
-    progress(before + done, total)
 
 
 def _grounded(

@@ -15,6 +15,11 @@ T = TypeVar("T")
 Tick = Callable[[int, int], None]
 
 
+def onwards(before: int, total: int, progress: Tick) -> Callable[[int], None]:
+    """Hears how much of a part is done, and tells it as a share of all, after the `before` that were done already."""
+    return lambda done: progress(before + done, total)
+
+
 class _Abandoned(Exception):
     """The reader went away."""
 

@@ -35,11 +35,9 @@ def estimate(count: int, config: Any, *, hastened: bool = False) -> float:
 
 def modest(count: int, seconds: float, config: Any, *, hastened: bool = False) -> Any:
     """The configuration with fewer dreams a memory, where all of them would not fit into `seconds`."""
-    while (
-        estimate(count, config, hastened=hastened) > seconds
-        and config.dreams.samples // 2 >= FEWEST
-    ):
-        config = replace(config, dreams=replace(config.dreams, samples=config.dreams.samples // 2))
+    while estimate(count, config, hastened=hastened) > seconds and config.dreams.samples > FEWEST:
+        fewer = max(FEWEST, config.dreams.samples // 2)
+        config = replace(config, dreams=replace(config.dreams, samples=fewer))
     return config
 
 

@@ -13,7 +13,6 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from agent import prompt
 from agent.conversation import is_question
@@ -23,6 +22,7 @@ from memory.blotting import MARK
 from memory.episode import Episode, EpisodeId, Origin
 from memory.trust import own_words
 from sleep.lesson import chunks
+from sleep.narrated import onwards
 from sleep.words import content, hard, normal, sentences, stem
 
 LONGEST = 60  # words of a memory
@@ -69,7 +69,7 @@ def memories_in(
         if count >= most or (done and time.monotonic() >= deadline):
             break
         pieces = [typed[i][n] for i, n in some]
-        listed = _listed(model, pieces, partial(_from, done, len(todo), progress))
+        listed = _listed(model, pieces, onwards(done, len(todo), progress))
         for (episode, n), piece, lines in zip(some, pieces, listed, strict=True):
             known = {normal(t) for t in found[episode]} | (had or {}).get(episode, set())
             for text in telling(piece, lines.splitlines()):
@@ -90,10 +90,6 @@ def _listed(model: LocalModel, pieces: Sequence[str], progress: Callable[[int], 
     ids = [model.encode(prompt.extracting(piece)) for piece in pieces]
     rows = model.decode(ids, Sampling(max_tokens=96), adapter=False, progress=progress)
     return [model.text(row) for row in rows]
-
-
-def _from(before: int, total: int, progress: Callable[[int, int], None], done: int) -> None:
-    progress(before + done, total)
 
 
 def telling(message: str, lines: Sequence[str]) -> list[str]:

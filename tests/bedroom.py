@@ -10,6 +10,8 @@ from memory.config import Config
 from memory.home import Home
 from memory.ram_store import RamStore
 from sleep.night import sleep
+from sleep.prepare import enter
+from sleep.room import Room
 
 
 class Bedroom:
@@ -31,6 +33,13 @@ class Bedroom:
 
     def tell(self, *texts: str) -> None:
         self.store.add([self.home.ledger.append(t) for t in texts])
+
+    def evening(self, minutes: float | None = None) -> Room:
+        """The room of a new night, before its first phase."""
+        room, _ = enter(
+            self.home, self.model, self.checkpoint, self.store, self.embedder, self.config, minutes, lambda: False
+        )  # fmt: skip
+        return room
 
     def sleep(self, **options: object) -> list[object]:
         return list(

@@ -9,8 +9,7 @@ Axes: Q questions, D hidden.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -61,33 +60,14 @@ def drawn(
     return questions, about
 
 
-def outstanding(states: Tensor) -> Tensor:
-    """States (Q, D) without what all have in common, scaled by how much each dimension varies, and of length 1.
+def contrast(states: Tensor, about: Tensor, temperature: float) -> Tensor:
+    """The supervised contrastive loss of states (Q, D), in nats; `about` (Q,) says which belong together.
 
-    A language model's states are nearly parallel otherwise.
+    What all states have in common, and how much each dimension varies, is taken out first: a language model's states
+    are nearly parallel otherwise.
     """
     centred = (states - states.mean(0).detach()) / (states.std(0).detach() + 1e-4)
-    return torch.nn.functional.normalize(centred, dim=-1)
-
-
-@contextmanager
-def spread(
-    model: LocalModel, questions: Sequence[str], config: AlignmentConfig
-) -> Iterator[list[Tensor]]:
-    """What is seen of each question in the layers that are aligned: (Q, D) each, in float32, with gradients."""
-    packed = pack(
-        [model.encode(prompt.chat(q)) for q in questions], model.end_id, model.device, row=ROW
-    )
-    rows = [row for row, _ in packed.paths]
-    last = [path[-1] for _, path in packed.paths]
-    with model.worn() as network:
-        layers = model.states(network, packed)
-        chosen = sorted({round(depth * (len(layers) - 1)) for depth in config.depths})
-        yield [outstanding(layers[i][rows, last].float()) for i in chosen]
-
-
-def contrast(z: Tensor, about: Tensor, temperature: float) -> Tensor:
-    """The supervised contrastive loss, in nats, of `outstanding` states (Q, D); `about` (Q,) says whose they are."""
+    z = torch.nn.functional.normalize(centred, dim=-1)
     itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
     same = (about[:, None] == about[None]) & ~itself  # (Q, Q)
     logp = (z @ z.T / temperature).masked_fill(itself, -torch.inf).log_softmax(1)
@@ -103,8 +83,16 @@ def align(
 ) -> float:
     """Accumulate the gradient of one batch's loss; returns the loss, in nats."""
     questions, about = drawn(talk, config, seen)
+    packed = pack(
+        [model.encode(prompt.chat(q)) for q in questions], model.end_id, model.device, row=ROW
+    )
+    rows = [row for row, _ in packed.paths]
+    last = [path[-1] for _, path in packed.paths]
     owner = torch.tensor(about, device=model.device)
-    with spread(model, questions, config) as layers:
-        loss = torch.stack([contrast(z, owner, config.temperature) for z in layers]).mean()
+    with model.worn() as network:
+        layers = model.states(network, packed)
+        chosen = {round(depth * (len(layers) - 1)) for depth in config.depths}
+        each = [contrast(layers[i][rows, last].float(), owner, config.temperature) for i in chosen]
+        loss = torch.stack(each).mean()
         (config.weight * loss).backward()
     return float(loss.detach())

@@ -111,11 +111,8 @@ def train_instincts(
     resume = folder / "unfinished.safetensors"
     asked = Talk(config.seed + 1)
 
-    def evaluates(question: str) -> bool:
-        return normal(question) in evaluated()
-
     def aligned() -> None:
-        align(model, asked, config.alignment, evaluates)
+        align(model, asked, config.alignment, lambda question: normal(question) in evaluated())
 
     with model.hastened():
         yield from train(

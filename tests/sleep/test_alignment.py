@@ -10,7 +10,7 @@ import torch
 
 from agent.local_model import LocalModel
 from sleep import lora
-from sleep.instincts.alignment import AlignmentConfig, align, contrast, drawn, outstanding
+from sleep.instincts.alignment import AlignmentConfig, align, contrast, drawn
 from sleep.instincts.talk import Talk
 from sleep.instincts.train import InstinctsConfig, evaluated, train_instincts
 from sleep.words import normal
@@ -35,17 +35,13 @@ def test_what_is_evaluated_is_not_asked() -> None:
 
 def test_states_that_belong_together_and_lie_together_cost_little() -> None:
     about = torch.tensor([0, 0, 1, 1])
-
-    def loss(states: torch.Tensor, about: torch.Tensor) -> torch.Tensor:
-        return contrast(outstanding(states), about, 0.1)
-
     near = torch.tensor([[1.0, 1.0], [0.9, 1.1], [-1.0, -1.0], [-1.1, -0.9]])
     crossed = near[[0, 2, 1, 3]]
-    assert loss(near, about) < 0.1 < loss(crossed, about)
+    assert contrast(near, about, 0.1) < 0.1 < contrast(crossed, about, 0.1)
     shifted = near * torch.tensor([1.0, 30.0]) + 9.0  # what all have in common says nothing
-    assert torch.allclose(loss(shifted, about), loss(near, about), atol=0.02)
+    assert torch.allclose(contrast(shifted, about, 0.1), contrast(near, about, 0.1), atol=0.02)
     alone = torch.tensor([0, 0, 1, 2])
-    assert torch.isfinite(loss(near, alone))
+    assert torch.isfinite(contrast(near, alone, 0.1))
 
 
 def test_aligning_brings_them_nearer(tiny_checkpoint: Path) -> None:
@@ -64,11 +60,10 @@ def test_the_instincts_are_aligned_in_every_step_and_never_on_what_is_evaluated(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = LocalModel.load(tiny_checkpoint, name="tiny", device="cpu")
-    aligned: list[Any] = []
-    monkeypatch.setattr("sleep.instincts.train.align", lambda *given: aligned.append(given))
+    calls: list[Any] = []
+    monkeypatch.setattr("sleep.instincts.train.align", lambda *given: calls.append(given))
     config = InstinctsConfig(steps=2, scenes=1, rank=2, texts=2, alignment=SMALL)
-    steps = list(train_instincts(model, tmp_path / "i", config))
-    assert len(steps) == 2 == len(aligned)
-    *_, given, seen = aligned[0]
-    assert given is SMALL
+    assert len(list(train_instincts(model, tmp_path / "i", config))) == 2 == len(calls)
+    *_, aligned, seen = calls[0]
+    assert aligned is SMALL
     assert seen("What do I do for a living?") and not seen("What does nobody ask?")

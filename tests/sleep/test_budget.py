@@ -22,8 +22,7 @@ from sleep.events import PhaseReached
 from sleep.imitation import ImitationConfig, imitate
 from sleep.lesson import hard
 from sleep.night import _steps
-from sleep.prepare import enter, settings
-from sleep.room import Room
+from sleep.prepare import settings
 from sleep.teaching import Rehearsed
 from sleep.training import TrainingConfig, train
 
@@ -47,14 +46,6 @@ def bedroom(home_path: Path, tiny_checkpoint: Path, embedder: object) -> Iterato
     room.tell(CAT, "Thanks a lot!")
     yield room
     room.home.close()
-
-
-def evening(bedroom: Bedroom) -> Room:
-    room, _ = enter(
-        bedroom.home, bedroom.model, bedroom.checkpoint, bedroom.store, bedroom.embedder, bedroom.config,
-        None, lambda: False,
-    )  # fmt: skip
-    return room
 
 
 def taught(model: LocalModel, moving: list[Tensor], deadline: float) -> int:
@@ -110,7 +101,7 @@ def test_a_budget_spent_before_one_memory_could_be_learnt_is_said_and_the_night_
     bedroom: Bedroom,
 ) -> None:
     bedroom.config = replace_budget(bedroom, 3.0)
-    room = evening(bedroom)
+    room = bedroom.evening()
     with pytest.raises(UsageError, match=r"budget of 3 minutes was used up .* at least 6\."):
         for event in _steps(room, False):
             if isinstance(event, PhaseReached) and event.phase is Phase.REPLAYED:
@@ -129,7 +120,7 @@ def replace_budget(bedroom: Bedroom, minutes: float) -> Any:
 
 
 def test_a_night_whose_time_is_up_before_it_learns_still_comes_to_its_end(bedroom: Bedroom) -> None:
-    room = evening(bedroom)
+    room = bedroom.evening()
     events = []
     for event in _steps(room, False):
         events.append(event)

@@ -19,7 +19,6 @@ from memory.store import Embedder
 from sleep.associate import CLOSE, NEIGHBOURS, embedded, pairs
 from sleep.phases import replay
 from sleep.plan import CUES, capacity, comparisons
-from sleep.prepare import enter
 from sleep.pressure import unlearnt
 from sleep.replay import TOGETHER, TURN, memories_in
 from sleep.room import Room
@@ -55,15 +54,6 @@ def book(count: int) -> list[str]:
     return [f"My book number {i} is called Volume {i}." for i in range(count)]
 
 
-def evening(bedroom: Bedroom) -> Room:
-    """The room of a new night."""
-    room, _ = enter(
-        bedroom.home, bedroom.model, bedroom.checkpoint, bedroom.store, bedroom.embedder, bedroom.config,
-        MINUTES, lambda: False,
-    )  # fmt: skip
-    return room
-
-
 def learn_all(room: Room) -> None:
     """As if tonight had learnt all that it read."""
     for m in room.ledger.memories():
@@ -76,7 +66,7 @@ def learn_all(room: Room) -> None:
 def test_no_more_is_read_than_the_night_can_learn(bedroom: Bedroom, as_one: bool) -> None:
     told = [" ".join(book(5000))] if as_one else book(5000)
     bedroom.home.ledger.append_all([(text, None, None, Origin.TYPED) for text in told])
-    room = evening(bedroom)
+    room = bedroom.evening(MINUTES)
     list(replay(room))
     most = capacity(60 * MINUTES, room.config)
     assert 0 < bedroom.model.read <= most + TOGETHER
@@ -91,7 +81,7 @@ def test_the_next_nights_read_on_until_all_is_read_once(bedroom: Bedroom) -> Non
     bedroom.tell(" ".join(told))
     nights = 0
     while nights == 0 or bedroom.home.ledger.bookmarks():
-        room = evening(bedroom)
+        room = bedroom.evening(MINUTES)
         list(replay(room))
         learn_all(room)
         nights += 1
@@ -102,7 +92,7 @@ def test_the_next_nights_read_on_until_all_is_read_once(bedroom: Bedroom) -> Non
 def test_what_waits_since_earlier_nights_is_learnt_before_more_is_read(bedroom: Bedroom) -> None:
     bedroom.tell(" ".join(book(2000)))
     for _ in range(2):
-        room = evening(bedroom)
+        room = bedroom.evening(MINUTES)
         list(replay(room))
         room.ledger.advance(room.number, Phase.ROLLED_BACK, finished=datetime.now(UTC))
     assert bedroom.model.read == TOGETHER
@@ -139,7 +129,7 @@ def test_a_night_that_read_only_small_talk_so_far_says_so(
 ) -> None:
     bedroom.tell("Thanks a lot indeed. " * 4000)
     monkeypatch.setattr("sleep.phases.READING", 0.0)  # its time is up after the first pieces
-    room = evening(bedroom)
+    room = bedroom.evening(MINUTES)
     with pytest.raises(NothingToLearn, match="the next night reads on"):
         list(replay(room))
     assert bedroom.home.ledger.bookmarks() == {1: TOGETHER}
@@ -150,13 +140,13 @@ def test_a_message_that_lost_some_words_is_read_again_and_nothing_is_doubled(
 ) -> None:
     told = book(900)
     bedroom.tell(" ".join(told))
-    room = evening(bedroom)
+    room = bedroom.evening(MINUTES)
     list(replay(room))
     learn_all(room)
     forget_words(bedroom.home.ledger, "Volume 3")
     assert bedroom.home.ledger.bookmarks() == {1: 0}
     while bedroom.home.ledger.bookmarks():
-        room = evening(bedroom)
+        room = bedroom.evening(MINUTES)
         list(replay(room))
         learn_all(room)
     texts = [m.text for m in bedroom.home.ledger.memories() if m.text]

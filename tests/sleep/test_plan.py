@@ -33,7 +33,7 @@ def test_short_of_time_each_memory_gets_fewer_dreams_before_one_is_left_out() ->
 
 def test_what_does_not_fit_waits() -> None:
     least = modest(300, 600.0, CONFIG)
-    assert FEWEST <= least.dreams.samples < 2 * FEWEST
+    assert least.dreams.samples == FEWEST
     assert 0 < len(fitting(memories(300), 600.0, least)) < 300
     assert not fitting(memories(3), 5.0, least)
 
