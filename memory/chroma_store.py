@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +126,8 @@ class ChromaStore:
 
     def _make_private(self) -> None:
         for file in self._path.rglob("*"):
-            file.chmod(0o700 if file.is_dir() else 0o600)
+            with suppress(FileNotFoundError):  # SQLite's journal comes and goes
+                file.chmod(0o700 if file.is_dir() else 0o600)
 
     @contextmanager
     def _speaking(self) -> Iterator[None]:

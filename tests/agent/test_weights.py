@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import errno
 import hashlib
+import os
 import random
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny import make_checkpoint, make_encoder
@@ -72,6 +74,27 @@ def test_the_share_heard_of_a_download_only_rises_and_ends_at_one(
     assert {what for what, _ in heard} == {"downloading some-weights==1.0"}
     assert len(shares) == len(heard) > 1 and shares == sorted(shares)
     assert shares[0] == 0.0 and shares[-1] == 1.0
+
+
+def test_folders_that_pip_removes_meanwhile_are_no_trouble(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, removed = os.scandir, []
+
+    def scandir(path: Any = ".") -> Any:
+        if "pip-unpack" in str(path) and not removed:
+            removed.append(path)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    work = tmp_path / "work"
+    (work / "pip-unpack").mkdir(parents=True)
+    (work / "pip-unpack" / "a.whl").write_bytes(b"12345")
+    (work / "b.whl").write_bytes(b"123")
+    (work / "gone.whl").symlink_to(work / "nothing")
+    (work / "log").write_bytes(b"1234567")
+    assert [wheels._arrived(work), wheels._arrived(work)] == [3, 8] and removed
 
 
 def test_a_wrong_hash_is_thrown_away_and_a_retry_is_clean(index: Path, tmp_path: Path) -> None:
