@@ -1,7 +1,8 @@
 """Every prompt somnus writes, as pure functions; knows no model and no store.
 
-The shape matters more than anything else for a small model: the statement is quoted in the user's turn, above the
-question, never in a list in the system prompt (measured: 84 % against 38 % read by the untouched base).
+The shape matters more than anything else for a small model, and its instincts were trained on this one: statements are
+quoted in the user's turn, above the question. `somnus bench shapes` compares others (a list in the system prompt: 49 of
+90 read instead of 67).
 """
 
 from __future__ import annotations

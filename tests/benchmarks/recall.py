@@ -1,6 +1,6 @@
 """One night, measured from outside: recall under every arm before and after, of what was cleared, drift, time, memory.
 
-    somnus bench [--set thirty|messy|peer] [--seed N] [--budget MINUTES]
+    somnus bench [--set thirty|messy|peer|tuning] [--seed N] [--budget MINUTES]
 
 Uses a home of its own that is thrown away. The last line of stdout is one JSON document.
 """
@@ -30,7 +30,7 @@ DATA = Path(str(files("data")))
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--set", default="thirty", choices=["thirty", "messy", "peer"])
+    parser.add_argument("--set", default="thirty", choices=["thirty", "messy", "peer", "tuning"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--budget", type=float, default=15.0)
     args = parser.parse_args()

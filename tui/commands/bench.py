@@ -1,4 +1,4 @@
-"""`somnus bench [recall|speed] …`: the benchmarks, from a source tree."""
+"""`somnus bench [recall|shapes|speed] …`: the benchmarks, from a source tree."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from memory.errors import UsageError
 from tui.say import Say
 
 FOLDER = Path(str(files("data"))).parent / "tests" / "benchmarks"
-OPTIONS = {"recall": ("set", "seed", "budget"), "speed": ("runs",)}  # what is handed on to which
+OPTIONS = {
+    "recall": ("set", "seed", "budget"),
+    "shapes": ("set",),
+    "speed": ("runs",),
+}  # what is handed on to which
+SETS = ["thirty", "messy", "peer", "tuning"]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "what", nargs="?", choices=list(OPTIONS), default="recall", help="recall unless said"
     )
     add = parser.add_argument
-    add("--set", choices=["thirty", "messy", "peer"], help="recall: what is told (thirty)")
+    add("--set", choices=SETS, help="recall, shapes: what is told (thirty, tuning)")
     add("--budget", type=float, metavar="MINUTES", help="recall: for the night (15)")
     add("--runs", type=int, help="speed: medians of so many (3)")
 

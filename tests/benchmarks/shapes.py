@@ -1,0 +1,134 @@
+"""How what was told is best shown to the model: the same questions and recollections in prompts of several shapes.
+
+    somnus bench shapes [--set tuning]
+
+Asked of the untouched base and of the base with its instincts, greedily. The last line of stdout is one JSON document.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from agent import prompt
+from agent.conversation import as_told, recollect
+from agent.local_model import LocalModel
+from agent.model import Sampling
+from memory.conversation_file import pair, read_conversation
+from memory.questions import mark, read_questions, wilson
+from memory.ram_store import RamStore
+from sleep.recall import ROWS, TOKENS
+from tui.root import Options, Root
+from tui.say import Say
+
+Messages = list[dict[str, str]]
+
+
+def system(content: str = prompt.PERSONA) -> dict[str, str]:
+    return {"role": "system", "content": content}
+
+
+def user(content: str) -> dict[str, str]:
+    return {"role": "user", "content": content}
+
+
+def above(question: str, told: Sequence[str]) -> Messages:
+    """What somnus does: quoted above the question, in the user's turn."""
+    return [
+        system(),
+        *({"role": t.role.value, "content": t.content} for t in prompt.reading(question, told)),
+    ]
+
+
+def below(question: str, told: Sequence[str]) -> Messages:
+    """The question first, what was told after it."""
+    return [
+        system(),
+        user(f"{question}\n\n{prompt.READ}\nI told you, oldest first:\n{prompt.quoted(told)}"),
+    ]
+
+
+def listed(question: str, told: Sequence[str]) -> Messages:
+    """A list in the system prompt, as most memory systems have it."""
+    rows = "\n".join(f"- {t}" for t in told)
+    return [system(f"{prompt.PERSONA} The user told you:\n{rows}\n\n{prompt.READ}"), user(question)]
+
+
+def earlier(question: str, told: Sequence[str]) -> Messages:
+    """As if each had been said earlier in this very conversation."""
+    turns = [m for t in told for m in (user(t), {"role": "assistant", "content": "All right."})]
+    return [system(), *turns, user(question)]
+
+
+def bare(question: str, told: Sequence[str]) -> Messages:
+    """Above the question, without quotation marks and without saying what it is."""
+    return [system(), user("\n".join([*told, "", question]))]
+
+
+SHAPES: list[Callable[[str, Sequence[str]], Messages]] = [above, below, listed, earlier, bare]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--set", default="tuning", choices=["tuning", "thirty", "messy", "peer"])
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="somnus-shapes-") as home:
+        print(json.dumps(measure(args.set, Path(home)), ensure_ascii=False))
+
+
+def measure(name: str, home: Path) -> dict[str, Any]:
+    """Right answers of each model by shape, of told and of never-told questions."""
+    data = Path(str(files("data"))) / "recall"
+    questions = read_questions(data / f"{name}.questions.jsonl")
+    root = Root(Options(home=home), progress=Say().progress)
+    store = RamStore(root.embedder)
+    store.add(root.home.ledger.append_all(pair(read_conversation(data / f"{name}.jsonl"))))
+    told = [
+        [as_told(r.episode) for r in recollect(q.question, store, root.recall)] for q in questions
+    ]
+    models = {
+        "base": LocalModel.load(root.checkpoint.base_path, name="base"),
+        "instincts": root.model,
+    }
+    result: dict[str, Any] = {"set": name}
+    for called, model in models.items():
+        for shape in SHAPES:
+            asked = [shape(q.question, t) for q, t in zip(questions, told, strict=True)]
+            right = [mark(q, a) for q, a in zip(questions, answers(model, asked), strict=True)]
+            known = [r for r, q in zip(right, questions, strict=True) if q.kind != "never"]
+            never = [r for r, q in zip(right, questions, strict=True) if q.kind == "never"]
+            low, high = wilson(sum(known), len(known))
+            print(
+                f"{called:<10} {shape.__name__:<8} {sum(known):>3}/{len(known)} ({low:.0%}-{high:.0%}), "
+                f"never told {sum(never)}/{len(never)}"
+            )
+            result[f"{called}, {shape.__name__}"] = {
+                "right": sum(known), "asked": len(known), "never": [sum(never), len(never)],
+            }  # fmt: skip
+    root.close()
+    return result
+
+
+def answers(model: LocalModel, asked: Sequence[Messages]) -> list[str]:
+    """Greedy replies; the messages are rendered by the model's own chat template."""
+    prompts = [
+        model.tokenizer(
+            model.tokenizer.apply_chat_template(m, tokenize=False, add_generation_prompt=True),
+            add_special_tokens=False,
+        ).input_ids
+        for m in asked
+    ]
+    out: list[str] = []
+    for begin in range(0, len(prompts), ROWS):
+        rows = model.decode(prompts[begin : begin + ROWS], Sampling(max_tokens=TOKENS))
+        out += [model.text(row) for row in rows]
+    return out
+
+
+if __name__ == "__main__":
+    main()
