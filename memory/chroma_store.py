@@ -2,12 +2,14 @@
 
 Chroma keeps the text and the vectors of what it deletes on disk, so nothing is ever deleted: `rebuild` makes a new
 folder with what stays, swaps it in by rename, and removes the old tree. Texts aren't stored in Chroma at all,
-only ids and vectors; the ledger has the words.
+only ids and vectors; the ledger has the words. What Chroma writes of memory it never filled is blanked.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
+import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +22,8 @@ from memory.paths import fsync_dir, private_dir, writing
 from memory.store import Embedder, Recollection
 
 COLLECTION = "episodes"
+# hnswlib's header.bin: version, offset of the base layer, most elements, elements written, bytes of each
+HEADER = struct.Struct("<iQQQQ")
 
 
 class ChromaStore:
@@ -123,11 +127,13 @@ class ChromaStore:
     def close(self) -> None:
         """Release the folder: an open client would go on answering from the old one."""
         self._client.close()
+        blank_unused(self._path)
 
     def _make_private(self) -> None:
         for file in self._path.rglob("*"):
             with suppress(FileNotFoundError):  # SQLite's journal comes and goes
                 file.chmod(0o700 if file.is_dir() else 0o600)
+        blank_unused(self._path)
 
     @contextmanager
     def _speaking(self) -> Iterator[None]:
@@ -139,6 +145,28 @@ class ChromaStore:
                 f"The buffer in {self._path} can't be used ({error}); free some disk and start again: it is made anew "
                 "from the ledger, which has every word."
             ) from error
+
+
+def blank_unused(buffer: Path) -> None:
+    """Overwrite with zeros what lies behind the last vector in the index's files.
+
+    A new index has room for a hundred, and hnswlib writes that room as it found it in memory: whatever this process
+    held there before, forgotten words or those of another home.
+    """
+    for header in buffer.glob("*/header.bin"):
+        with suppress(FileNotFoundError):
+            head = header.read_bytes()
+            if len(head) < HEADER.size:  # torn: Chroma will say so
+                continue
+            *_, count, size = HEADER.unpack_from(head)
+            for name, each in (("data_level0.bin", size), ("length.bin", 4)):
+                with header.with_name(name).open("r+b") as file:
+                    if file.seek(0, os.SEEK_END) > count * each:
+                        file.seek(count * each)
+                        rest = file.read()
+                        if rest.strip(b"\0"):
+                            file.seek(count * each)
+                            file.write(bytes(len(rest)))
 
 
 def beside(path: Path, what: str) -> Path:

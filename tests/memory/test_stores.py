@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,62 @@ def test_cleared_text_and_vectors_are_in_no_file(tmp_path: Path, embedder: Any) 
     for file in files:
         for needle in needles[::2]:
             assert needle not in file.read_bytes(), file
+
+
+@pytest.mark.parametrize("moment", ["opened", "added", "closed"])
+def test_memory_that_was_never_filled_is_blanked_in_the_files(
+    tmp_path: Path, embedder: Any, moment: str
+) -> None:
+    """hnswlib writes room for a hundred elements as malloc gave it: what was said elsewhere may lie in it."""
+    known = {e.id: e for e in TOLD}
+    folder = tmp_path / "buffer"
+    store = ChromaStore(folder, embedder, known.__getitem__)
+    store.add(TOLD)
+    (lengths,) = folder.glob("*/length.bin")
+    (level,) = folder.glob("*/data_level0.bin")
+    assert not any(lengths.read_bytes()) and not any(level.read_bytes())
+    if moment == "opened":
+        store.close()
+    sizes = [lengths.stat().st_size, level.stat().st_size]
+    for file in (lengths, level):
+        file.write_bytes((b"Biscuit " * file.stat().st_size)[: file.stat().st_size])
+    if moment == "opened":
+        store = ChromaStore(folder, embedder, known.__getitem__)
+    elif moment == "added":
+        store.add(TOLD)
+    else:
+        store.close()
+    assert not any(lengths.read_bytes()) and not any(level.read_bytes())
+    assert sizes == [lengths.stat().st_size, level.stat().st_size]
+    if moment == "closed":
+        store = ChromaStore(folder, embedder, known.__getitem__)
+    assert [r.episode.id for r in store.search("what is my cat called", 1)] == [1]
+    store.close()
+
+
+class Scattered:
+    """Every text somewhere else."""
+
+    dimension = 8
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        draws = [random.Random(t) for t in texts]
+        return [[draw.gauss(0, 1) for _ in range(8)] for draw in draws]
+
+
+def test_vectors_that_are_in_the_index_stay(tmp_path: Path) -> None:
+    """Past a thousand Chroma writes the index for good; nothing of it is blanked."""
+    told = {EpisodeId(i): episode(i, f"I own book {i}.") for i in range(1, 1201)}
+    store = ChromaStore(tmp_path / "buffer", Scattered(), told.__getitem__)
+    store.add([told[EpisodeId(i)] for i in range(1, 601)])
+    store.add([told[EpisodeId(i)] for i in range(601, 1201)])
+    store.close()
+    (level,) = (tmp_path / "buffer").glob("*/data_level0.bin")
+    assert any(level.read_bytes()[-172:])
+    again = ChromaStore(tmp_path / "buffer", Scattered(), told.__getitem__)
+    for i in (1, 600, 601, 1111, 1200):
+        assert [r.episode.id for r in again.search(f"I own book {i}.", 1)] == [i]
+    again.close()
 
 
 def test_a_damaged_buffer_is_made_anew_from_the_ledger(home_path: Path, embedder: Any) -> None:
