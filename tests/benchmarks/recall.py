@@ -1,6 +1,6 @@
 """One night, measured from outside: recall under every arm before and after, of what was cleared, drift, time, memory.
 
-    somnus bench [--set thirty|messy|peer|tuning] [--seed N] [--budget MINUTES]
+    somnus bench [--set thirty|messy|peer|tuning] [--seed N] [--budget MINUTES] [--model NAME] [--device D] [--dtype T]
 
 Uses a home of its own that is thrown away. The last line of stdout is one JSON document.
 """
@@ -33,15 +33,19 @@ def main() -> None:
     parser.add_argument("--set", default="thirty", choices=["thirty", "messy", "peer", "tuning"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--budget", type=float, default=15.0)
+    for name in ("--model", "--device", "--dtype"):
+        parser.add_argument(name)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="somnus-bench-") as home:
-        print(json.dumps(measure(args.set, args.seed, args.budget, Path(home)), ensure_ascii=False))
+        options = Options(
+            home=Path(home), seed=args.seed, model=args.model, device=args.device, dtype=args.dtype
+        )
+        print(json.dumps(measure(args.set, args.budget, options), ensure_ascii=False))
 
 
-def measure(name: str, seed: int, budget: float, home: Path) -> dict[str, Any]:
+def measure(name: str, budget: float, options: Options) -> dict[str, Any]:
     """Tell a set, ask, sleep, ask again."""
-    say = Say()
-    root = Root(Options(home=home, seed=seed), progress=say.progress)
+    root = Root(options, progress=Say().progress)
     questions = read_questions(DATA / "recall" / f"{name}.questions.jsonl")
     told = root.home.ledger.append_all(pair(read_conversation(DATA / "recall" / f"{name}.jsonl")))
     root.store.add(told)
@@ -67,9 +71,17 @@ def measure(name: str, seed: int, budget: float, home: Path) -> dict[str, Any]:
     ]
     worn = perplexity(root.model, held_out)
     instincts = perplexity(root.model, held_out, adapter=False)
-    base = perplexity(LocalModel.load(root.checkpoint.base_path, name="base"), held_out)
+    base = perplexity(
+        LocalModel.load(
+            root.checkpoint.base_path,
+            name="base",
+            device=options.device or "auto",
+            dtype=options.dtype or "auto",
+        ),
+        held_out,
+    )
     result = {
-        "set": name, "seed": seed, "statements": len(told),
+        "set": name, "seed": options.seed, "model": root.model.name, "statements": len(told),
         "before": {arm: figures(questions, rows) for arm, rows in before.items()},
         "after": {arm: figures(questions, rows) for arm, rows in after.items()},
         "cleared": {"episodes": len(cleared), "right": sum(r for _, r in of_cleared), "asked": len(of_cleared)},

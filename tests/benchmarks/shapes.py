@@ -1,6 +1,6 @@
 """How what was told is best shown to the model: the same questions and recollections in prompts of several shapes.
 
-    somnus bench shapes [--set tuning]
+    somnus bench shapes [--set tuning] [--model NAME] [--device D] [--dtype T]
 
 Asked of the untouched base and of the base with its instincts, greedily. The last line of stdout is one JSON document.
 """
@@ -76,23 +76,31 @@ SHAPES: list[Callable[[str, Sequence[str]], Messages]] = [above, below, listed, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--set", default="tuning", choices=["tuning", "thirty", "messy", "peer"])
+    for name in ("--model", "--device", "--dtype"):
+        parser.add_argument(name)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="somnus-shapes-") as home:
-        print(json.dumps(measure(args.set, Path(home)), ensure_ascii=False))
+        options = Options(home=Path(home), model=args.model, device=args.device, dtype=args.dtype)
+        print(json.dumps(measure(args.set, options), ensure_ascii=False))
 
 
-def measure(name: str, home: Path) -> dict[str, Any]:
+def measure(name: str, options: Options) -> dict[str, Any]:
     """Right answers of each model by shape, of told and of never-told questions."""
     data = Path(str(files("data"))) / "recall"
     questions = read_questions(data / f"{name}.questions.jsonl")
-    root = Root(Options(home=home), progress=Say().progress)
+    root = Root(options, progress=Say().progress)
     store = RamStore(root.embedder)
     store.add(root.home.ledger.append_all(pair(read_conversation(data / f"{name}.jsonl"))))
     told = [
         [as_told(r.episode) for r in recollect(q.question, store, root.recall)] for q in questions
     ]
     models = {
-        "base": LocalModel.load(root.checkpoint.base_path, name="base"),
+        "base": LocalModel.load(
+            root.checkpoint.base_path,
+            name="base",
+            device=options.device or "auto",
+            dtype=options.dtype or "auto",
+        ),
         "instincts": root.model,
     }
     result: dict[str, Any] = {"set": name}

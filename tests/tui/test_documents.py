@@ -138,6 +138,7 @@ def tell_long_ago(home_path: Path) -> None:
     [
         (["--bogus"], "--bogus"), (["nonsense"], "nonsense"), (["--set", "nowhere"], "nowhere"),
         (["--budget", "long"], "long"), (["speed", "--set", "thirty"], "--set"), (["--runs", "1"], "--runs"),
+        (["speed", "--model", "other"], "--model"), (["--student", "other"], "--student"),
     ],
 )  # fmt: skip
 def test_a_benchmark_that_is_none_is_one_sentence(
@@ -158,4 +159,5 @@ def test_a_benchmark_prints_its_document_and_nothing_else(
     monkeypatch.setattr(sys, "path", list(sys.path))
     printed = somnus("bench", "--set", "peer", "--seed", "3", "--json")
     assert printed.code == 0 and printed.document == {"given": ["--set=peer", "--seed=3"]}
+    assert somnus("bench", "--model", "m", "--json").document == {"given": ["--model=m"]}
     assert somnus("bench").out.startswith("a table\n")

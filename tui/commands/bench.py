@@ -15,11 +15,13 @@ from memory.errors import UsageError
 from tui.say import Say
 
 FOLDER = Path(str(files("data"))).parent / "tests" / "benchmarks"
-OPTIONS = {
-    "recall": ("set", "seed", "budget"),
-    "shapes": ("set",),
+# A home isn't among them: each benchmark makes its own, and throws it away.
+MACHINE = ("model", "device", "dtype")
+OPTIONS = {  # what is handed on to which
+    "recall": ("set", "seed", "budget", *MACHINE),
+    "shapes": ("set", *MACHINE),
     "speed": ("runs",),
-}  # what is handed on to which
+}
 SETS = ["thirty", "messy", "peer", "tuning"]
 
 
@@ -34,7 +36,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
-    given = {n: v for n in ("set", "seed", "budget", "runs") if (v := getattr(args, n)) is not None}
+    names = ("set", "budget", "runs", "seed", "student", *MACHINE)
+    given = {n: v for n in names if (v := getattr(args, n)) is not None}
     if strange := given.keys() - set(OPTIONS[args.what]):
         raise UsageError(f"The benchmark {args.what} has no --{min(strange)}; leave it out.")
     script = FOLDER / f"{args.what}.py"
