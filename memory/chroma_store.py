@@ -7,7 +7,6 @@ only ids and vectors; the ledger has the words. What Chroma writes of memory it 
 
 from __future__ import annotations
 
-import os
 import shutil
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -154,19 +153,23 @@ def blank_unused(buffer: Path) -> None:
     held there before, forgotten words or those of another home.
     """
     for header in buffer.glob("*/header.bin"):
-        with suppress(FileNotFoundError):
-            head = header.read_bytes()
-            if len(head) < HEADER.size:  # torn: Chroma will say so
-                continue
-            *_, count, size = HEADER.unpack_from(head)
-            for name, each in (("data_level0.bin", size), ("length.bin", 4)):
-                with header.with_name(name).open("r+b") as file:
-                    if file.seek(0, os.SEEK_END) > count * each:
-                        file.seek(count * each)
-                        rest = file.read()
-                        if rest.strip(b"\0"):
-                            file.seek(count * each)
-                            file.write(bytes(len(rest)))
+        head = header.read_bytes()
+        if len(head) < HEADER.size:  # torn: Chroma will say so
+            continue
+        *_, count, size = HEADER.unpack_from(head)
+        for name, each in (("data_level0.bin", size), ("length.bin", 4)):
+            if (file := header.with_name(name)).exists():
+                _blank(file, count * each)
+
+
+def _blank(file: Path, begin: int) -> None:
+    """Overwrite what a file has from `begin` on, unless it is blank already."""
+    with file.open("r+b") as opened:
+        opened.seek(begin)
+        rest = opened.read()
+        if rest.strip(b"\0"):
+            opened.seek(begin)
+            opened.write(bytes(len(rest)))
 
 
 def beside(path: Path, what: str) -> Path:

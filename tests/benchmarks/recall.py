@@ -12,6 +12,7 @@ import json
 import resource
 import tempfile
 import time
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -29,18 +30,35 @@ DATA = Path(str(files("data")))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--set", default="thirty", choices=["thirty", "messy", "peer", "tuning"])
+    parser = arguments(__doc__, "thirty")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--budget", type=float, default=15.0)
-    for name in ("--model", "--device", "--dtype"):
-        parser.add_argument(name)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="somnus-bench-") as home:
-        options = Options(
-            home=Path(home), seed=args.seed, model=args.model, device=args.device, dtype=args.dtype
-        )
+        options = replace(machine(args, home), seed=args.seed)
         print(json.dumps(measure(args.set, args.budget, options), ensure_ascii=False))
+
+
+def arguments(description: str | None, chosen: str) -> argparse.ArgumentParser:
+    """What every benchmark of recall takes: a set, and the model and machine to measure."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--set", default=chosen, choices=["thirty", "messy", "peer", "tuning"])
+    for name in ("--model", "--device", "--dtype"):
+        parser.add_argument(name)
+    return parser
+
+
+def machine(args: argparse.Namespace, home: str) -> Options:
+    """The options of a home that is thrown away."""
+    return Options(home=Path(home), model=args.model, device=args.device, dtype=args.dtype)
+
+
+def untouched(root: Root) -> LocalModel:
+    """The base without instincts, on the same device in the same precision."""
+    dtype = str(root.model.network.dtype).removeprefix("torch.")
+    return LocalModel.load(
+        root.checkpoint.base_path, name="base", device=str(root.model.device), dtype=dtype
+    )
 
 
 def measure(name: str, budget: float, options: Options) -> dict[str, Any]:
@@ -71,15 +89,7 @@ def measure(name: str, budget: float, options: Options) -> dict[str, Any]:
     ]
     worn = perplexity(root.model, held_out)
     instincts = perplexity(root.model, held_out, adapter=False)
-    base = perplexity(
-        LocalModel.load(
-            root.checkpoint.base_path,
-            name="base",
-            device=options.device or "auto",
-            dtype=options.dtype or "auto",
-        ),
-        held_out,
-    )
+    base = perplexity(untouched(root), held_out)
     result = {
         "set": name, "seed": options.seed, "model": root.model.name, "statements": len(told),
         "before": {arm: figures(questions, rows) for arm, rows in before.items()},

@@ -7,20 +7,19 @@ Asked of the untouched base and of the base with its instincts, greedily. The la
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 from collections.abc import Callable, Sequence
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
+
+from recall import DATA, arguments, figures, machine, untouched
 
 from agent import prompt
 from agent.conversation import as_told, recollect
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.conversation_file import pair, read_conversation
-from memory.questions import mark, read_questions, wilson
+from memory.questions import mark, read_questions
 from memory.ram_store import RamStore
 from sleep.recall import ROWS, TOKENS
 from tui.root import Options, Root
@@ -74,50 +73,39 @@ SHAPES: list[Callable[[str, Sequence[str]], Messages]] = [above, below, listed, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--set", default="tuning", choices=["tuning", "thirty", "messy", "peer"])
-    for name in ("--model", "--device", "--dtype"):
-        parser.add_argument(name)
-    args = parser.parse_args()
+    args = arguments(__doc__, "tuning").parse_args()
     with tempfile.TemporaryDirectory(prefix="somnus-shapes-") as home:
-        options = Options(home=Path(home), model=args.model, device=args.device, dtype=args.dtype)
-        print(json.dumps(measure(args.set, options), ensure_ascii=False))
+        print(json.dumps(measure(args.set, machine(args, home)), ensure_ascii=False))
 
 
 def measure(name: str, options: Options) -> dict[str, Any]:
     """Right answers of each model by shape, of told and of never-told questions."""
-    data = Path(str(files("data"))) / "recall"
-    questions = read_questions(data / f"{name}.questions.jsonl")
+    questions = read_questions(DATA / "recall" / f"{name}.questions.jsonl")
     root = Root(options, progress=Say().progress)
     store = RamStore(root.embedder)
-    store.add(root.home.ledger.append_all(pair(read_conversation(data / f"{name}.jsonl"))))
+    store.add(
+        root.home.ledger.append_all(pair(read_conversation(DATA / "recall" / f"{name}.jsonl")))
+    )
     told = [
         [as_told(r.episode) for r in recollect(q.question, store, root.recall)] for q in questions
     ]
-    models = {
-        "base": LocalModel.load(
-            root.checkpoint.base_path,
-            name="base",
-            device=options.device or "auto",
-            dtype=options.dtype or "auto",
-        ),
-        "instincts": root.model,
-    }
     result: dict[str, Any] = {"set": name}
-    for called, model in models.items():
+    for called, model in {"base": untouched(root), "instincts": root.model}.items():
         for shape in SHAPES:
-            asked = [shape(q.question, t) for q, t in zip(questions, told, strict=True)]
-            right = [mark(q, a) for q, a in zip(questions, answers(model, asked), strict=True)]
-            known = [r for r, q in zip(right, questions, strict=True) if q.kind != "never"]
-            never = [r for r, q in zip(right, questions, strict=True) if q.kind == "never"]
-            low, high = wilson(sum(known), len(known))
-            print(
-                f"{called:<10} {shape.__name__:<8} {sum(known):>3}/{len(known)} ({low:.0%}-{high:.0%}), "
-                f"never told {sum(never)}/{len(never)}"
+            # with nothing found there is nothing to show, whatever the shape
+            asked = [
+                shape(q.question, t) if t else [system(), user(q.question)]
+                for q, t in zip(questions, told, strict=True)
+            ]
+            replies = zip(questions, answers(model, asked), strict=True)
+            of = result[f"{called}, {shape.__name__}"] = figures(
+                questions, [(reply, mark(q, reply)) for q, reply in replies]
             )
-            result[f"{called}, {shape.__name__}"] = {
-                "right": sum(known), "asked": len(known), "never": [sum(never), len(never)],
-            }  # fmt: skip
+            low, high = of["interval"]
+            print(
+                f"{called:<10} {shape.__name__:<8} {of['right']:>3}/{of['asked']} ({low:.0%}-{high:.0%}), "
+                f"never told {of['never'][0]}/{of['never'][1]}"
+            )
     root.close()
     return result
 
