@@ -80,6 +80,17 @@ def bare_inside(network: Any) -> Any:
     return network.get_base_model() if isinstance(network, PeftModel) else network
 
 
+@contextmanager
+def only(inner: Any, some: slice) -> Iterator[None]:
+    """Some of a network's layers, as if there were no others."""
+    every = inner.layers
+    inner.layers = every[some]
+    try:
+        yield
+    finally:
+        inner.layers = every
+
+
 FEW = 4
 
 

@@ -25,6 +25,7 @@ from agent.decoding import (
     bfloat16_is_faster,
     give_back,
     merged,
+    only,
     pick_device,
     pick_dtype,
     round_off,
@@ -258,10 +259,19 @@ class LocalModel(Encoder):
 
     # ---------------------------------------------------------------- scoring
 
-    def hidden(self, network: Any, packed: Packed) -> Tensor:
-        """Last hidden states (B, T, D), adapters included, without logits."""
-        out: Tensor = self._read(network, packed).last_hidden_state
-        return out
+    def hidden(
+        self, network: Any, packed: Packed, states: Tensor | None = None, layer: int = 0
+    ) -> Tensor:
+        """Last hidden states (B, T, D), adapters included, without logits.
+
+        Where the `states` (B, T, D) before `layer` are known, only the layers from there on are gone through.
+        """
+        if states is None:
+            out: Tensor = self._read(network, packed).last_hidden_state
+            return out
+        with only(bare_inside(network).model, slice(layer, None)):
+            upper: Tensor = self._read(network, packed, inputs_embeds=states).last_hidden_state
+            return upper
 
     def states(self, network: Any, packed: Packed) -> tuple[Tensor, ...]:
         """Hidden states (B, T, D) before the first layer and after every one, adapters included."""
@@ -270,9 +280,16 @@ class LocalModel(Encoder):
         ).hidden_states
         return out
 
+    def before(self, network: Any, packed: Packed, layer: int) -> Tensor:
+        """Hidden states (B, T, D) before `layer`; those above are not gone through."""
+        with only(bare_inside(network).model, slice(0, layer + 1)):
+            out: Tensor = self.states(network, packed)[layer]
+            return out
+
     def _read(self, network: Any, packed: Packed, **options: Any) -> Any:
+        given = {} if "inputs_embeds" in options else {"input_ids": packed.ids}
         return bare_inside(network).model(
-            input_ids=packed.ids,
+            **given,
             attention_mask=packed.seen,
             position_ids=packed.positions,
             use_cache=False,

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-EVEN = 64  # widths are multiples of it, since a processor prepares its kernels anew for every other shape
+# Widths are multiples of it. Where bfloat16 may be in use, a processor prepares its kernels anew for every other shape.
+EVEN = 64 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 16
 ROW_TOKENS = 768  # longest row: beyond it, attention costs more than sharing saves
 
 

@@ -15,9 +15,10 @@ from memory.episode import Dream, MemoryState, Phase
 from memory.paths import fsync_dir, fsync_tree
 from sleep import exam, lora, teaching
 from sleep.associate import histories
+from sleep.course import Course
 from sleep.events import NightEvent, Progressed
 from sleep.room import Room
-from sleep.training import passes, train
+from sleep.training import train
 
 SHARE = 0.25  # of what is left of the night, at most, to learn what compressing lost
 
@@ -60,9 +61,10 @@ def deep_sleep(room: Room) -> Iterator[NightEvent]:
     # gentler, and in smaller steps, than a night's own learning: nothing here is new
     training = replace(config.training, lr=2.5e-4, rows=8, passes=2, least_steps=8)
     with room.model.hastened():
+        course = Course(lessons, training, room.seed)
         for step in train(
-            room.model, moving, passes(lessons, training, room.seed), room.texts, training,
-            seed=room.seed, stop=room.stop, deadline=deadline,
+            room.model, moving, course, room.texts, training, seed=room.seed, stop=room.stop, deadline=deadline,
+            heard=course.heard,
         ):  # fmt: skip
             yield Progressed(
                 night=room.number, phase=Phase.SEEDED, done=step.done, total=step.total, left=step.seconds_left,

@@ -32,6 +32,7 @@ WAS_SHARE = 6
 WHOLE = (DreamKind.FACT, DreamKind.REVERSE, DreamKind.INDIRECT)
 """Kinds that are answered with the whole memory, where it could be retold."""
 TOGETHER = 16  # memories dreamt of at once
+LEAD = 7  # tokens of a reply, in which it is decided which memory is told
 LONGEST = 40  # words of a reply: nobody wants to hear more
 Told = Mapping[MemoryId, Sequence[str]]
 """A memory's statement, and before it those whose place it took."""
@@ -223,16 +224,20 @@ def read_again(
     config: DreamConfig,
     *,
     nearest: Collection[Dream] = (),
+    short: Collection[Dream] = (),
+    lead: int = LEAD,
     progress: Progress = lambda done, total: None,
 ) -> list[Rehearsed]:
     """The dreams that a second reading answers the same, with their gap and the teacher's log-probabilities.
 
     `nearest` are those whose cue is nearest to its memory, as the buffer finds it. Where such a cue is answered with
     the memory itself, the reply is true and the choice is the retriever's, the better judge of far questions; the
-    reader need not agree, and is no teacher then.
-    gap = NLL(student, without the episode) − NLL(teacher, with it), in nats a token.
+    reader need not agree, and is no teacher then. Of those in `short` only the first `lead` tokens of the reply are
+    read: what follows is recited, whatever the cue.
+    gap = NLL(student, without the episode) − NLL(teacher, with it), in nats a token of the first `lead`.
     """
-    replies = [model.encode_reply(d.reply) for d in dreams]
+    spoken = [model.encode_reply(d.reply) for d in dreams]
+    replies = [r[:lead] if d in short else r for d, r in zip(dreams, spoken, strict=True)]
     total = 2 * len(dreams)
     done = 0
 
@@ -249,8 +254,8 @@ def read_again(
     read = scored(model, reading, adapter=False, progress=more)
     texts = [" ".join(t for m in d.memories for t in told[m]) for d in dreams]
     agreed = [
-        confirms(model, d, text, logp, config)
-        for d, text, (logp, _, _) in zip(dreams, texts, read, strict=True)
+        confirms(model, d, text, logp, config, tokens=len(reply))
+        for d, text, (logp, _, _), reply in zip(dreams, texts, read, spoken, strict=True)
     ]
     sure = [
         i
@@ -258,28 +263,28 @@ def read_again(
         if agreed[i] or (d in nearest and faithful(d.reply, texts[i]))
     ]
     total = len(dreams) + len(sure)
-    blank = [(model.encode(prompt.chat(dreams[i].cue)), replies[i]) for i in sure]
+    blank = [(model.encode(prompt.chat(dreams[i].cue)), replies[i][:lead]) for i in sure]
     unread = scored(model, blank, adapter=True, progress=more)
     out = []
-    for i, (own, _, _), (ids, reply) in zip(sure, unread, blank, strict=True):
+    for i, (own, _, _), (ids, _) in zip(sure, unread, blank, strict=True):
         logp, top_ids, top_logp = read[i]
-        gap = float((logp - own).mean())
-        lesson = Lesson((*ids, *reply), len(ids), top_ids, top_logp)
+        gap = float((logp[:lead] - own).mean())
+        lesson = Lesson((*ids, *replies[i]), len(ids), top_ids, top_logp)
         share = config.certain if agreed[i] else 1.0
         out.append(Rehearsed(replace(dreams[i], gap=gap), surer(lesson, logp, share)))
     return out
 
 
 def confirms(
-    model: LocalModel, dream: Dream, memory: str, logp: Tensor, config: DreamConfig
+    model: LocalModel, dream: Dream, memory: str, logp: Tensor, config: DreamConfig, *, tokens: int
 ) -> bool:
     """Whether the second reading says the same: sure of every word that answers, and not surprised by the wording.
 
-    `logp` (A,) is the reader's log-probability of each token of the reply.
+    `logp` (A,) is the reader's log-probability of the first A of the reply's `tokens`; the rest counts as certain.
     """
     # A neighbour must be clearly unanswered: to learn "you haven't told me" about what was told would undo the night.
     least = config.unanswered if dream.kind is DreamKind.NEVER else config.likely
-    if float(logp.mean().exp()) < least:
+    if math.exp(float(logp.sum()) / tokens) < least:
         return False
     names, rest = keys(dream.cue, dream.reply, memory)
     for (begin, end), value in zip(model.encode_spans(dream.reply), logp.tolist(), strict=False):

@@ -92,11 +92,16 @@ def batch(
     return Batch(packed, rows, cols, targets, lengths)
 
 
-def answer_logp(model: Any, network: Any, b: Batch) -> Tensor:
-    """Log-probabilities (N, V) for the answer tokens of a batch; logits only where they are needed."""
+def answer_logp(model: Any, network: Any, b: Batch, *begun: Any) -> Tensor:
+    """Log-probabilities (N, V) for the answer tokens of a batch; logits only where they are needed.
+
+    `begun` are the states before a layer, and that layer, where they are known.
+    """
     count = len(b.targets)
     at = torch.arange(count + -count % EVEN, device=b.rows.device).clamp_max(count - 1)
-    hidden = model.hidden(network, b.packed)[b.rows[at], b.cols[at]]  # (N and a few more, D)
+    hidden = model.hidden(network, b.packed, *begun)[
+        b.rows[at], b.cols[at]
+    ]  # (N and a few more, D)
     return torch.log_softmax(model.logits(network, hidden)[:count], dim=-1)
 
 

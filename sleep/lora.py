@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,16 +15,24 @@ from agent.local_model import LocalModel
 
 ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 MLP = ("gate_proj", "up_proj", "down_proj")
+LAYER = re.compile(r"\.layers\.(\d+)\.")
 WEIGHTS = "adapter_model.safetensors"
 
 
 def expand(
-    model: LocalModel, *, rank: int, targets: Sequence[str], seed: int, past: Path | None = None
+    model: LocalModel,
+    *,
+    rank: int,
+    targets: Sequence[str],
+    seed: int,
+    past: Path | None = None,
+    above: int = 0,
 ) -> list[Tensor]:
     """Unmask new rank on the network and return the tensors that may move (Sleep, arXiv 2606.03979: expansion).
 
     The adapter of earlier nights in `past` is merged into the weights in memory, so that the network with the new rank
-    off is the smaller self: the teacher, and the control of the exam. Nothing on disk changes.
+    off is the smaller self: the teacher, and the control of the exam. Nothing on disk changes. In the layers below
+    `above` the new rank stays at nothing.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -35,6 +44,9 @@ def expand(
             network = put_on(network, past).merge_and_unload()
         network.requires_grad_(False)
         model.network = get_peft_model(network, config).eval()
+        for name, factor in _factors(model):
+            if (found := LAYER.search(name)) and int(found[1]) < above:
+                factor.requires_grad_(False)
         return [p for p in model.network.parameters() if p.requires_grad]
 
 

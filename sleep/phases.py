@@ -119,9 +119,13 @@ def dream(room: Room) -> Iterator[NightEvent]:
         room.report |= {"memories": [m.id for m in room.memories], "later": later}
         raw, first = leading(room.embedder, raw, told)
         near = nearest(room.embedder, room.memories, room.memories, config.neighbours)
+        short = teaching.brief(raw, room.config.recited, room.seed)
         read = yield from room.narrated(
             Phase.DREAMT, "reading them again",
-            lambda tick: dreams.read_again(room.model, raw, told, near, config, nearest=first, progress=tick),
+            lambda tick: dreams.read_again(
+                room.model, raw, told, near, config, nearest=first, short=short,
+                lead=room.config.training.lead + 1, progress=tick,
+            ),
         )  # fmt: skip
     room.rehearsed = curriculum.choose(read, config, exam=room.config.exam, seed=room.seed)
     room.ledger.clear_dreams(room.number)

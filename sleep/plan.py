@@ -11,8 +11,8 @@ from memory.episode import Episode, Memory, MemoryState
 
 # Seconds on two cores with the default model, rounded up, in float32 and hastened (sleep/LAB.md).
 START = 90.0, 50.0  # the base's own texts, drift, saving
-DREAM = 0.22, 0.065  # sampling and reading one dream
-LESSON = 0.18, 0.095  # one lesson once, with its share of rehearsal
+DREAM = 0.2, 0.06  # sampling and reading one dream
+LESSON = 0.18, 0.07  # one lesson once, with its share of rehearsal
 EXAM = 1.7, 1.2  # a memory's questions, with and without the adapter
 CUES = 4  # questions asked to find out whether two memories contradict
 USED = 0.6  # share of the dreams sampled that are learnt from
@@ -33,10 +33,15 @@ def estimate(count: int, config: Any, *, hastened: bool = False) -> float:
     return float(start + count * each)
 
 
+def ending(count: int, *, hastened: bool = False) -> float:
+    """Seconds that a night needs after learning: weighing what it cost, the exam, saving."""
+    return float(0.4 * START[hastened] + count * EXAM[hastened])
+
+
 def modest(count: int, seconds: float, config: Any, *, hastened: bool = False) -> Any:
     """The configuration with fewer dreams a memory, where all of them would not fit into `seconds`."""
     while estimate(count, config, hastened=hastened) > seconds and config.dreams.samples > FEWEST:
-        fewer = max(FEWEST, config.dreams.samples // 2)
+        fewer = max(FEWEST, int(0.95 * config.dreams.samples))
         config = replace(config, dreams=replace(config.dreams, samples=fewer))
     return config
 

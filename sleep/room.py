@@ -33,7 +33,9 @@ class SleepConfig:
     budget_minutes: float = 60.0
     """A night ends within this; what doesn't fit waits for the next."""
     rank: int = 16
-    """New rank a night."""
+    """New rank a night …"""
+    above: float = 0.4
+    """… in the layers above this share of the network's depth."""
     dreams: DreamConfig = field(default_factory=DreamConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     imitation: ImitationConfig = field(default_factory=ImitationConfig)

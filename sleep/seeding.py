@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from memory.episode import MemoryState, Phase
 from sleep import exam, lora, rehearsal, teaching
 from sleep.associate import histories, nearest
+from sleep.bottom import Bottom, bottom, depth
+from sleep.course import Course
 from sleep.deep_sleep import deep_sleep
 from sleep.events import NightEvent, Progressed
 from sleep.imitation import imitate
-from sleep.plan import EXAM
+from sleep.plan import ending
 from sleep.room import Room
 from sleep.teaching import Rehearsed
-from sleep.training import passes, train
+from sleep.training import train
 
 UNFINISHED = "unfinished.safetensors"
 IN_VIEW = 2  # statements that a lesson with others in view may show
@@ -26,11 +28,12 @@ def again(room: Room) -> None:
     """Read tonight's dreams back from the ledger, with the teacher's log-probabilities, after an interruption."""
     if room.rehearsed:
         return
-    kept = room.ledger.dreams(night=room.number)
+    kept, config = room.ledger.dreams(night=room.number), room.config
     room.memories = room.tonight()
     room.rehearsed = teaching.recall(
-        room.model, kept, histories(room.ledger, room.memories), room.config.dreams.certain
-    )
+        room.model, kept, histories(room.ledger, room.memories), config.dreams.certain,
+        short=teaching.brief(kept, config.recited, room.seed), lead=config.training.lead + 1,
+    )  # fmt: skip
 
 
 def _earlier(room: Room) -> list[Rehearsed]:
@@ -55,11 +58,17 @@ def seed(room: Room) -> Iterator[NightEvent]:
         )  # fmt: skip
     room.kept_texts, room.texts = every[:extra], every[extra:]
     yield from deep_sleep(room)
+    lowest = int(room.config.above * depth(room.model))
     room.moving = lora.expand(
-        room.model, rank=room.config.rank, targets=lora.MLP, seed=room.seed, past=room.past
+        room.model,
+        rank=room.config.rank,
+        targets=lora.MLP,
+        seed=room.seed,
+        past=room.past,
+        above=lowest,
     )
     with room.model.hastened():
-        yield from _learn(room)
+        yield from _learn(room, bottom(room.model, lowest))
     most = room.config.limits.tempered
     before = exam.untouched(room.model, room.ledger, room.base_hash)
     room.report["tempered"] = yield from room.narrated(
@@ -71,7 +80,7 @@ def seed(room: Room) -> Iterator[NightEvent]:
     room.sign()
 
 
-def _learn(room: Room) -> Iterator[NightEvent]:
+def _learn(room: Room, below: Bottom | None) -> Iterator[NightEvent]:
     again(room)
     room.earlier = _earlier(room)
     near = nearest(room.embedder, room.memories, room.memories, IN_VIEW)
@@ -85,13 +94,13 @@ def _learn(room: Room) -> Iterator[NightEvent]:
         *teaching.in_view(room.model, tonight, told, near, config.in_view, seed=room.seed),
         *(r.lesson for r in room.earlier),
     ]
-    deadline = room.deadline - max(EXAM) * len(room.memories)
+    deadline = room.deadline - ending(len(room.memories), hastened=room.model.hastens)
     room.staging.mkdir(parents=True, exist_ok=True)
     losses = []
+    course = Course(lessons, config.training, room.seed)
     for step in train(
-        room.model, room.moving, passes(lessons, room.config.training, room.seed), room.texts,
-        room.config.training, seed=room.seed, stop=room.stop, deadline=deadline,
-        resume=room.staging / UNFINISHED,
+        room.model, room.moving, course, room.texts, config.training, seed=room.seed, stop=room.stop,
+        deadline=deadline, resume=room.staging / UNFINISHED, heard=course.heard, below=below,
     ):  # fmt: skip
         losses.append(round(step.loss, 4))
         yield Progressed(

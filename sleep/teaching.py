@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent import prompt
@@ -15,6 +15,7 @@ from agent.local_model import LocalModel
 from memory.episode import Dream, DreamKind, MemoryId
 from sleep.lesson import Lesson, beginning, scored, surer
 
+READ_WHOLE = 2  # times as many replies are read to the end as learnt to it: some dreams are false
 OWN = 1 / 3  # share of lessons with others in view that show their own memory too
 
 
@@ -31,6 +32,20 @@ def lessons(rehearsed: Sequence[Rehearsed]) -> list[Lesson]:
     return [r.lesson for r in rehearsed if r.dream.used]
 
 
+def brief(dreams: Sequence[Dream], recited: int, seed: int) -> set[Dream]:
+    """The dreams whose replies need not be read to the end: of those that share one, all but some drawn at random.
+
+    They are enough for `recited` to be learnt whole.
+    """
+    seen: Counter[tuple[tuple[MemoryId, ...], str]] = Counter()
+    out = set()
+    for d in random.Random(seed).sample(list(dreams), len(dreams)):
+        seen[d.memories, d.reply] += 1
+        if seen[d.memories, d.reply] > READ_WHOLE * recited:
+            out.add(d)
+    return out
+
+
 def trimmed(
     rehearsed: Sequence[Rehearsed], recited: int, lead: int, *, seed: int
 ) -> list[Rehearsed]:
@@ -41,7 +56,9 @@ def trimmed(
     """
     seen: Counter[tuple[tuple[MemoryId, ...], str]] = Counter()
     out = []
-    for r in random.Random(seed).sample(list(rehearsed), len(rehearsed)):
+    shuffled = random.Random(seed).sample(list(rehearsed), len(rehearsed))
+    # Those that were read to the end come first.
+    for r in sorted(shuffled, key=lambda r: -r.lesson.answers):
         if r.dream.used:
             seen[r.dream.memories, r.dream.reply] += 1
         enough = seen[r.dream.memories, r.dream.reply] > recited
@@ -85,14 +102,21 @@ def recall(
     kept: Sequence[Dream],
     told: Mapping[MemoryId, Sequence[str]],
     certain: float,
+    *,
+    short: Collection[Dream] = (),
+    lead: int = 0,
 ) -> list[Rehearsed]:
-    """Dreams of the ledger with the teacher's log-probabilities computed again, memory in view."""
+    """Dreams of the ledger with the teacher's log-probabilities computed again, memory in view.
+
+    Of those in `short` only the first `lead` tokens of the reply.
+    """
+    replies = [model.encode_reply(d.reply) for d in kept]
     pairs = [
         (
             model.encode(prompt.reading(d.cue, [t for m in d.memories for t in told[m]])),
-            model.encode_reply(d.reply),
+            reply[:lead] if d in short else reply,
         )
-        for d in kept
+        for d, reply in zip(kept, replies, strict=True)
     ]
     return _taught(model, kept, pairs, certain)
 

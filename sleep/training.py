@@ -20,6 +20,7 @@ from torch import Tensor
 
 from agent.local_model import LocalModel
 from memory.paths import write_atomic
+from sleep.bottom import Bottom
 from sleep.lesson import Batch, Lesson, answer_logp, batch, chunks
 from sleep.loss import divergence
 
@@ -33,19 +34,19 @@ class TrainingConfig:
 
     lr: float = 1.4e-3
     """Peak learning rate; LoRA wants about ten times that of full training (LoRA Without Regret)."""
-    rows: int = 16
+    rows: int = 8
     """Lessons a step."""
-    rehearsal_rows: int = 2
+    rehearsal_rows: int = 1
     """Rehearsal texts in every step."""
     rehearsal_weight: float = 6.0
     """Weight of their divergence beside the lessons'."""
-    passes: int = 3
-    """Times each lesson is seen …"""
+    passes: float = 2.5
+    """Lessons seen, as a multiple of those there are: each once, then the less known ones again …"""
     least_steps: int = 72
-    """… or more often, after a day on which little was said: below this a name is not learnt, only hinted at."""
+    """… or more, after a day on which little was said: below this a name is not learnt, only hinted at."""
     lead: int = 6
     """Tokens at the beginning of an answer, where it is decided which memory is told …"""
-    lead_weight: float = 4.0
+    lead_weight: float = 2.0
     """… and their weight: the rest is recited, and would drown them in the mean."""
     warm_up: float = 0.05
     """Share of steps with rising learning rate."""
@@ -78,13 +79,16 @@ def train(
     deadline: float = math.inf,
     resume: Path | None = None,
     beside: Callable[[], None] = lambda: None,
+    heard: Callable[[Sequence[Lesson], Sequence[float]], None] = lambda lessons, losses: None,
+    below: Bottom | None = None,
 ) -> Iterator[Step]:
     """One optimiser step for each of `steps`, and a yield after it.
 
     Ends early, at a step's end, when `stop()` or past `deadline` (monotonic). The learning rate falls linearly to zero
     over the planned steps; when the deadline is nearer than the planned end, it falls with the time instead, so that an
     early end still ends on a small step. `resume` names a safetensors file in which the run is kept every two minutes,
-    and from which it goes on. `beside` may add the gradient of another loss to every step.
+    and from which it goes on. `beside` may add the gradient of another loss to every step; `heard` is told what each of
+    a step's lessons cost at its worst token. `below` has the layers in which nothing moves.
     """
     texts = _endless(rehearsal, random.Random(seed + 1))
     with _masters(model, trainable) as masters:
@@ -99,6 +103,8 @@ def train(
             deadline=deadline,
             resume=resume,
             beside=beside,
+            heard=heard,
+            below=below,
         )
 
 
@@ -114,14 +120,15 @@ def _steps(
     deadline: float,
     resume: Path | None,
     beside: Callable[[], None],
+    heard: Callable[[Sequence[Lesson], Sequence[float]], None],
+    below: Bottom | None,
 ) -> Iterator[Step]:
     optimiser = torch.optim.AdamW(masters, lr=config.lr, betas=(0.9, 0.99), weight_decay=0.0)
     first = _load(resume, masters, optimiser) if resume else 0
     _follow(trainable, masters)
     began = saved = time.monotonic()
-    for step, chosen in enumerate(steps):
-        if step < first:
-            continue
+    for step in range(first, len(steps)):
+        chosen = steps[step]
         now = time.monotonic()
         if resume and now - saved > SAVE_SECONDS:
             _save(resume, masters, optimiser, step)
@@ -137,7 +144,8 @@ def _steps(
             group["lr"] = config.lr * min(1.0, rising) * (1.0 - through)
         # 2. the lessons, and beside them what must stay as it is
         kept = list(itertools.islice(texts, config.rehearsal_rows))
-        loss, kept_loss = _backward(model, chosen, kept, config)
+        costs, loss, kept_loss = _backward(model, chosen, kept, config, below)
+        heard(chosen, costs)
         beside()
         # 3. one step
         _hand_over(trainable, masters)
@@ -189,9 +197,14 @@ def _hand_over(trainable: Sequence[Tensor], masters: Sequence[Tensor]) -> None:
 
 
 def _backward(
-    model: LocalModel, lessons: Sequence[Lesson], kept: Sequence[Lesson], config: TrainingConfig
-) -> tuple[float, float]:
-    """Accumulate the gradient of the mean divergence over the answer tokens of both; return the two losses.
+    model: LocalModel,
+    lessons: Sequence[Lesson],
+    kept: Sequence[Lesson],
+    config: TrainingConfig,
+    below: Bottom | None = None,
+) -> tuple[list[float], float, float]:
+    """Accumulate the gradient of the mean divergence over the answer tokens of both; return what each lesson cost at
+    its worst token, in nats, and the two means.
 
     A few at a time: what backward needs of them at once is most of a night's memory.
     """
@@ -199,22 +212,27 @@ def _backward(
     weights += [torch.ones(x.answers) for x in kept]
     count = len(lessons)
     totals = [float(sum(w.sum() for w in some)) for some in (weights[:count], weights[count:])]
-    losses = [0.0, 0.0]
+    costs, loss, kept_loss = [0.0] * count, 0.0, 0.0
     for some in chunks(list(enumerate([*lessons, *kept])), TOGETHER):
         b: Batch = batch([(x.ids, x.start) for _, x in some], model.end_id, model.device)
+        begun = (below.states([x for _, x in some], b.packed), below.layer) if below else ()
         with model.worn() as network:
-            student = answer_logp(model, network, b).split(b.lengths)  # each (A, V)
+            student = answer_logp(model, network, b, *begun).split(b.lengths)  # each (A, V)
             parts: list[Tensor] = []
             for (i, x), q in zip(some, student, strict=True):
                 each = divergence(
                     x.top_logp.to(q), q, x.top_ids.to(q.device), beta=config.beta, clip=config.clip
                 )  # (A,)
-                which = int(i >= count)
-                part = (weights[i].to(each) * each).sum() / totals[which]
-                losses[which] += float(part.detach())
-                parts.append(config.rehearsal_weight * part if which else part)
+                cost = (weights[i].to(each) * each).sum()
+                if i < count:
+                    costs[i] = float(each.detach().max())
+                    loss += float(cost.detach()) / totals[0]
+                    parts.append(cost / totals[0])
+                else:
+                    kept_loss += float(cost.detach()) / totals[1]
+                    parts.append(config.rehearsal_weight * cost / totals[1])
             torch.stack(parts).sum().backward()
-    return losses[0], losses[1]
+    return costs, loss, kept_loss
 
 
 def _weights(answers: int, config: TrainingConfig) -> Tensor:
@@ -222,18 +240,6 @@ def _weights(answers: int, config: TrainingConfig) -> Tensor:
     weights = torch.ones(answers)
     weights[: config.lead] = config.lead_weight
     return weights
-
-
-def passes(lessons: Sequence[Lesson], config: TrainingConfig, seed: int) -> list[list[Lesson]]:
-    """The lessons of every step: each pass shuffles them anew."""
-    draw = random.Random(seed)
-    steps_a_pass = math.ceil(len(lessons) / config.rows)
-    needed = math.ceil(config.least_steps / steps_a_pass) if lessons else 0
-    steps: list[list[Lesson]] = []
-    for _ in range(max(config.passes, needed)):
-        order = draw.sample(list(lessons), len(lessons))
-        steps += [order[i : i + config.rows] for i in range(0, len(order), config.rows)]
-    return steps
 
 
 def _save(

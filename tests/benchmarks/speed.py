@@ -33,6 +33,7 @@ from memory.chroma_store import ChromaStore
 from memory.episode import DreamKind, Episode, EpisodeId
 from memory.store import Embedder
 from sleep import lora, training
+from sleep.course import Course
 from sleep.instincts.talk import Talk
 from sleep.lesson import Lesson, hard, scored
 from tui.root import Options, Root
@@ -192,7 +193,7 @@ def learning(model: LocalModel, where: Path, runs: int) -> Figures:
     """Tokens/s of training steps of eight lessons, and the most that matrix products of that height allow."""
     items = lessons(model, LESSONS)
     config = training.TrainingConfig(rehearsal_rows=0, passes=1, least_steps=1)
-    steps = training.passes(items, config, seed=0)
+    steps = Course(items, config, seed=0)
     moving = lora.expand(model, rank=16, targets=lora.MLP, seed=0)
     tokens = sum(len(x.ids) for x in items)
     read = [int(pack([x.ids for x in s], 0, "cpu").ids.numel()) for s in steps]

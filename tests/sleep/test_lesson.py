@@ -14,7 +14,6 @@ from agent.local_model import LocalModel
 from memory.ledger import Ledger
 from sleep import exam, lora
 from sleep.lesson import SLICE, answer_logp, answer_slices, batch, hard, scored, surer
-from sleep.training import TrainingConfig, passes
 
 
 def sequences(seed: int, count: int) -> list[tuple[tuple[int, ...], int]]:
@@ -60,13 +59,6 @@ def test_scores_come_back_in_the_order_asked(tiny_checkpoint: Path) -> None:
     backward = scored(model, pairs[::-1], adapter=False, top_k=3)[::-1]
     for one, other in zip(forward, backward, strict=True):
         torch.testing.assert_close(one[0], other[0], atol=1e-4, rtol=0)
-
-
-def test_every_pass_sees_every_lesson_once() -> None:
-    lessons = [hard([1, n], [n + 1]) for n in range(11)]
-    steps = passes(lessons, TrainingConfig(rows=4, passes=3, least_steps=1), seed=0)
-    assert [len(s) for s in steps] == [4, 4, 3] * 3
-    assert {x.ids for s in steps[3:6] for x in s} == {x.ids for x in lessons}
 
 
 def test_a_slice_at_a_time_says_the_same(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from memory.episode import EpisodeId, Memory, MemoryId, MemoryState
-from sleep.plan import FEWEST, estimate, fitting, modest
+from sleep.plan import FEWEST, ending, estimate, fitting, modest
 from sleep.room import SleepConfig
 
 CONFIG = SleepConfig()
@@ -40,3 +40,13 @@ def test_what_does_not_fit_waits() -> None:
 
 def test_a_faster_processor_is_expected_to_be_faster() -> None:
     assert estimate(30, CONFIG, hastened=True) < 0.6 * estimate(30, CONFIG)
+
+
+def test_what_comes_after_learning_is_part_of_what_a_night_takes() -> None:
+    for hastened in (False, True):
+        assert 30.0 < ending(30, hastened=hastened) < 0.3 * estimate(30, CONFIG, hastened=hastened)
+
+
+def test_as_many_dreams_as_fit() -> None:
+    tight = modest(30, 900.0, CONFIG)
+    assert 0.9 * 900.0 < estimate(30, tight) <= 900.0

@@ -15,7 +15,7 @@ from memory.episode import Dream, DreamKind, MemoryId
 from sleep import lora, teaching
 from sleep.curriculum import _held_out, alike, choose, nearness
 from sleep.dreams import DreamConfig
-from sleep.lesson import Lesson, hard
+from sleep.lesson import Lesson, beginning, hard
 from sleep.prepare import enter
 from sleep.seeding import _learn
 from sleep.teaching import Rehearsed
@@ -90,6 +90,23 @@ def test_a_reply_that_many_cues_share_is_recited_to_its_end_a_few_times() -> Non
     assert all(r.lesson.answers == 3 for r in teaching.trimmed(unused, 4, 2, seed=0))
 
 
+def test_only_some_replies_that_many_cues_share_are_read_to_their_end() -> None:
+    same = [rehearsed(f"What is number {i}?").dream for i in range(9)]
+    own = replace(same[0], cue="Who?", reply="Your cat was called Tiger.")
+    short = teaching.brief([*same, own], 2, seed=0)
+    assert len(short) == 9 - 2 * teaching.READ_WHOLE and own not in short
+    assert short == teaching.brief([*same, own], 2, seed=0) != teaching.brief(same, 2, seed=1)
+    assert not teaching.brief(same, 9, seed=0)
+
+
+def test_what_was_read_to_its_end_is_learnt_to_its_end() -> None:
+    short = [rehearsed(f"What is number {i}?") for i in range(9)]
+    some = [replace(r, lesson=beginning(r.lesson, 2)) for r in short[:6]] + short[6:]
+    for seed in range(5):
+        kept = teaching.trimmed(some, 3, 2, seed=seed)
+        assert sorted(r.lesson.answers for r in kept) == [2] * 6 + [3] * 3
+
+
 def test_a_night_learns_only_some_replies_to_their_end(
     home_path: Path, tiny_checkpoint: Path, embedder: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,8 +122,11 @@ def test_a_night_learns_only_some_replies_to_their_end(
     ]
     night.moving = lora.expand(room.model, rank=2, targets=lora.MLP, seed=0)
     learnt: list[Lesson] = []
-    monkeypatch.setattr("sleep.seeding.passes", lambda lessons, *_: learnt.extend(lessons) or [])
+    monkeypatch.setattr(
+        "sleep.seeding.train",
+        lambda _, __, course, *___, **____: learnt.extend(course.lessons) or [],
+    )
     monkeypatch.setattr("sleep.seeding.imitate", lambda *_, **__: iter(()))
-    list(_learn(night))
+    list(_learn(night, None))
     assert sorted(x.answers for x in learnt) == [7] * 6 + [12] * 2
     room.home.close()
