@@ -1,7 +1,7 @@
 """The lowest layers, in which a night writes nothing: what they say of a lesson is computed once and kept.
 
-Which memory a question is about shows in the upper layers (see LAB.md), so new rank below them buys little, and going
-through them forwards and backwards at every visit costs more than half of a step.
+Step for step a night learns less with new rank in the upper layers alone, but second for second it learns more, since
+the lower ones need be gone through once, and never backwards (measured; see LAB.md).
 """
 
 from __future__ import annotations

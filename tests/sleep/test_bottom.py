@@ -13,7 +13,7 @@ from agent.decoding import bare_inside
 from agent.local_model import LocalModel
 from sleep import lora
 from sleep.bottom import bottom, depth
-from sleep.lesson import Lesson, batch, hard
+from sleep.lesson import batch, hard
 from sleep.training import TrainingConfig, train
 
 LESSONS = [hard(range(3, 9), [n, 5, 6]) for n in range(10, 18)] + [hard([3, 4, 9], [7])]
@@ -108,4 +108,3 @@ def test_layers_that_want_more_than_states_are_gone_through_whole(tiny_checkpoin
 def test_the_trial_is_no_lesson(model: LocalModel) -> None:
     below = bottom(model, 1)
     assert below is not None and not below.known
-    assert isinstance(LESSONS[0], Lesson)
