@@ -266,12 +266,10 @@ class LocalModel(Encoder):
 
         Where the `states` (B, T, D) before `layer` are known, only the layers from there on are gone through.
         """
-        if states is None:
-            out: Tensor = self._read(network, packed).last_hidden_state
-            return out
-        with only(bare_inside(network).model, slice(layer, None)):
-            upper: Tensor = self._read(network, packed, inputs_embeds=states).last_hidden_state
-            return upper
+        begun = {} if states is None else {"inputs_embeds": states}
+        with only(bare_inside(network).model, slice(layer, None)) if begun else nullcontext():
+            out: Tensor = self._read(network, packed, **begun).last_hidden_state
+        return out
 
     def states(self, network: Any, packed: Packed) -> tuple[Tensor, ...]:
         """Hidden states (B, T, D) before the first layer and after every one, adapters included."""
