@@ -32,7 +32,6 @@ WAS_SHARE = 6
 WHOLE = (DreamKind.FACT, DreamKind.REVERSE, DreamKind.INDIRECT)
 """Kinds that are answered with the whole memory, where it could be retold."""
 TOGETHER = 16  # memories dreamt of at once
-LEAD = 7  # tokens of a reply, in which it is decided which memory is told
 LONGEST = 40  # words of a reply: nobody wants to hear more
 Told = Mapping[MemoryId, Sequence[str]]
 """A memory's statement, and before it those whose place it took."""
@@ -223,9 +222,9 @@ def read_again(
     neighbours: Mapping[MemoryId, Sequence[str]],
     config: DreamConfig,
     *,
+    lead: int,
     nearest: Collection[Dream] = (),
     short: Collection[Dream] = (),
-    lead: int = LEAD,
     progress: Progress = lambda done, total: None,
 ) -> list[Rehearsed]:
     """The dreams that a second reading answers the same, with their gap and the teacher's log-probabilities.

@@ -124,7 +124,7 @@ def dream(room: Room) -> Iterator[NightEvent]:
             Phase.DREAMT, "reading them again",
             lambda tick: dreams.read_again(
                 room.model, raw, told, near, config, nearest=first, short=short,
-                lead=room.config.training.lead + 1, progress=tick,
+                lead=room.config.beginning, progress=tick,
             ),
         )  # fmt: skip
     room.rehearsed = curriculum.choose(read, config, exam=room.config.exam, seed=room.seed)

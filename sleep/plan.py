@@ -9,10 +9,11 @@ from typing import Any
 
 from memory.episode import Episode, Memory, MemoryState
 
-# Seconds on two cores with the default model, rounded up, in float32 and hastened (sleep/LAB.md).
+# Seconds on two cores with the default model, in float32 and hastened (sleep/LAB.md). Hastened ones are of an earlier,
+# slower night. Learning ends with the time, so a little too few do no harm.
 START = 90.0, 50.0  # the base's own texts, drift, saving
-DREAM = 0.2, 0.06  # sampling and reading one dream
-LESSON = 0.18, 0.07  # one lesson once, with its share of rehearsal
+DREAM = 0.2, 0.065  # sampling and reading one dream
+LESSON = 0.18, 0.095  # one lesson once, with its share of rehearsal
 EXAM = 1.7, 1.2  # a memory's questions, with and without the adapter
 CUES = 4  # questions asked to find out whether two memories contradict
 USED = 0.6  # share of the dreams sampled that are learnt from

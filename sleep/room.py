@@ -60,6 +60,11 @@ class SleepConfig:
     """After so many failed nights a memory stays in the buffer for good, and is reported."""
     seed: int = 0
 
+    @property
+    def beginning(self) -> int:
+        """Tokens of a reply that are read and learnt where its end is recited: the weighty ones and the next."""
+        return self.training.lead + 1
+
 
 @dataclass(slots=True, kw_only=True)
 class Room:

@@ -32,7 +32,7 @@ def again(room: Room) -> None:
     room.memories = room.tonight()
     room.rehearsed = teaching.recall(
         room.model, kept, histories(room.ledger, room.memories), config.dreams.certain,
-        short=teaching.brief(kept, config.recited, room.seed), lead=config.training.lead + 1,
+        short=teaching.brief(kept, config.recited, room.seed), lead=config.beginning,
     )  # fmt: skip
 
 
@@ -86,9 +86,7 @@ def _learn(room: Room, below: Bottom | None) -> Iterator[NightEvent]:
     near = nearest(room.embedder, room.memories, room.memories, IN_VIEW)
     told = histories(room.ledger, room.memories)
     config = room.config
-    tonight = teaching.trimmed(
-        room.rehearsed, config.recited, config.training.lead + 1, seed=room.seed
-    )
+    tonight = teaching.trimmed(room.rehearsed, config.recited, config.beginning, seed=room.seed)
     lessons = [
         *teaching.lessons(tonight),
         *teaching.in_view(room.model, tonight, told, near, config.in_view, seed=room.seed),
