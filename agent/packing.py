@@ -30,14 +30,20 @@ class Packed:
         tuple[int, list[int]], ...
     ]  # of each sequence: its row, and its tokens' places there
 
+    def to(self, device: Any) -> Packed:
+        """The same on another device."""
+        return Packed(
+            self.ids.to(device), self.seen.to(device), self.positions.to(device), self.paths
+        )
+
 
 class _Tree:
     """One row of a batch while it is being packed."""
 
     def __init__(self) -> None:
         self.ids: list[int] = []
-        self.parents: list[int] = []
         self.children: dict[tuple[int, int], int] = {}
+        self.branches: list[tuple[list[int], int]] = []  # a path, and where it leaves the others
 
     def missing(self, ids: Sequence[int]) -> int:
         """How many tokens this sequence would add."""
@@ -51,15 +57,15 @@ class _Tree:
 
     def add(self, ids: Sequence[int]) -> list[int]:
         """The sequence's path through the tree."""
-        path, at = [], -1
+        path, at, before = list[int](), -1, len(self.ids)
         for token in ids:
             found = self.children.get((at, token))
             if found is None:
                 found = self.children[at, token] = len(self.ids)
                 self.ids.append(token)
-                self.parents.append(at)
             at = found
             path.append(at)
+        self.branches.append((path, len(path) - (len(self.ids) - before)))
         return path
 
 
@@ -80,12 +86,11 @@ def pack(
     seen = torch.eye(width, dtype=torch.bool).repeat(len(trees), 1, 1)  # padding too: no NaN
     for r, tree in enumerate(trees):
         ids[r, : len(tree.ids)] = torch.tensor(tree.ids)
-        depth: list[int] = []
-        for i, parent in enumerate(tree.parents):
-            depth.append(depth[parent] + 1 if parent >= 0 else 0)
-            if parent >= 0:
-                seen[r, i] |= seen[r, parent]
-        positions[r, : len(depth)] = torch.tensor(depth)
+        for path, known in tree.branches:
+            at = torch.tensor(path)
+            own = at[known:]
+            seen[r, own[:, None], at] = torch.ones(len(own), len(at), dtype=torch.bool).tril(known)
+            positions[r, own] = torch.arange(known, len(at))
     return Packed(
         ids=ids.to(device),
         seen=seen.unsqueeze(1).to(device),

@@ -78,6 +78,11 @@ class Batch:
     targets: Tensor  # (N,)
     lengths: tuple[int, ...]  # answer tokens of each sequence; sums to N
 
+    def to(self, device: Any) -> Batch:
+        """The same on another device."""
+        rows, cols, targets = (t.to(device) for t in (self.rows, self.cols, self.targets))
+        return Batch(self.packed.to(device), rows, cols, targets, self.lengths)
+
 
 def batch(
     items: Sequence[tuple[Sequence[int], int]], pad: int, device: Any, *, row: int = ROW_TOKENS
@@ -92,8 +97,8 @@ def batch(
     return Batch(packed, rows, cols, targets, lengths)
 
 
-def answer_logp(model: Any, network: Any, b: Batch, *begun: Any) -> Tensor:
-    """Log-probabilities (N, V) for the answer tokens of a batch; logits only where they are needed.
+def answer_logits(model: Any, network: Any, b: Batch, *begun: Any) -> Tensor:
+    """Logits (N, V) for the answer tokens of a batch, and for no others.
 
     `begun` are the states before a layer, and that layer, where they are known.
     """
@@ -102,7 +107,13 @@ def answer_logp(model: Any, network: Any, b: Batch, *begun: Any) -> Tensor:
     hidden = model.hidden(network, b.packed, *begun)[
         b.rows[at], b.cols[at]
     ]  # (N and a few more, D)
-    return torch.log_softmax(model.logits(network, hidden)[:count], dim=-1)
+    logits: Tensor = model.logits(network, hidden)[:count]
+    return logits
+
+
+def answer_logp(model: Any, network: Any, b: Batch, *begun: Any) -> Tensor:
+    """Log-probabilities (N, V) for the answer tokens of a batch."""
+    return torch.log_softmax(answer_logits(model, network, b, *begun), dim=-1)
 
 
 def answer_slices(model: Any, network: Any, b: Batch) -> Iterator[Tensor]:

@@ -1,4 +1,4 @@
-"""One flat training loop over lessons, for the instincts and for every night. No trainer class, no callbacks.
+"""One flat training loop over a night's lessons. No trainer class, no callbacks.
 
 Only the LoRA factors named in `trainable` move; the base stays frozen, so a step costs two thirds of a full one.
 """
@@ -8,9 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +17,11 @@ import torch
 from torch import Tensor
 
 from agent.local_model import LocalModel
-from memory.paths import write_atomic
 from sleep.bottom import Bottom
 from sleep.lesson import Batch, Lesson, answer_logp, batch, chunks
 from sleep.loss import divergence
+from sleep.optimiser import Optimiser
 
-SAVE_SECONDS = 120.0
 TOGETHER = 9  # lessons and texts that go through the network at once
 
 
@@ -78,122 +75,38 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     deadline: float = math.inf,
     resume: Path | None = None,
-    beside: Callable[[], None] = lambda: None,
     heard: Callable[[Sequence[Lesson], Sequence[float]], None] = lambda lessons, losses: None,
     below: Bottom | None = None,
 ) -> Iterator[Step]:
     """One optimiser step for each of `steps`, and a yield after it.
 
-    Ends early, at a step's end, when `stop()` or past `deadline` (monotonic). The learning rate falls linearly to zero
-    over the planned steps; when the deadline is nearer than the planned end, it falls with the time instead, so that an
-    early end still ends on a small step. `resume` names a safetensors file in which the run is kept every two minutes,
-    and from which it goes on. `beside` may add the gradient of another loss to every step; `heard` is told what each of
-    a step's lessons cost at its worst token. `below` has the layers in which nothing moves.
+    Ends early, at a step's end, when `stop()` or past `deadline`, and goes on from the file `resume`: see
+    `Optimiser.paced`. `heard` is told what each of a step's lessons cost at its worst token. `below` has the layers in
+    which nothing moves.
     """
     texts = _endless(rehearsal, random.Random(seed + 1))
-    with _masters(model, trainable) as masters:
-        yield from _steps(
-            model,
-            trainable,
-            masters,
-            steps,
-            texts,
-            config,
-            stop=stop,
-            deadline=deadline,
-            resume=resume,
-            beside=beside,
-            heard=heard,
-            below=below,
-        )
-
-
-def _steps(
-    model: LocalModel,
-    trainable: Sequence[Tensor],
-    masters: Sequence[Tensor],
-    steps: Sequence[Sequence[Lesson]],
-    texts: Iterator[Lesson],
-    config: TrainingConfig,
-    *,
-    stop: Callable[[], bool],
-    deadline: float,
-    resume: Path | None,
-    beside: Callable[[], None],
-    heard: Callable[[Sequence[Lesson], Sequence[float]], None],
-    below: Bottom | None,
-) -> Iterator[Step]:
-    optimiser = torch.optim.AdamW(masters, lr=config.lr, betas=(0.9, 0.99), weight_decay=0.0)
-    first = _load(resume, masters, optimiser) if resume else 0
-    _follow(trainable, masters)
-    began = saved = time.monotonic()
-    for step in range(first, len(steps)):
-        chosen = steps[step]
-        now = time.monotonic()
-        if resume and now - saved > SAVE_SECONDS:
-            _save(resume, masters, optimiser, step)
-            saved = now
-        if stop() or now >= deadline:
-            if resume:
-                _save(resume, masters, optimiser, step)
-            return
-        # 1. learning rate: warm up, then fall linearly with steps or with time, whichever is further
-        through = max(step / len(steps), (now - began) / (deadline - began))
-        rising = (step + 1) / max(1.0, config.warm_up * len(steps))
-        for group in optimiser.param_groups:
-            group["lr"] = config.lr * min(1.0, rising) * (1.0 - through)
-        # 2. the lessons, and beside them what must stay as it is
-        kept = list(itertools.islice(texts, config.rehearsal_rows))
-        costs, loss, kept_loss = _backward(model, chosen, kept, config, below)
-        heard(chosen, costs)
-        beside()
-        # 3. one step
-        _hand_over(trainable, masters)
-        torch.nn.utils.clip_grad_norm_(masters, 1.0)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        _follow(trainable, masters)
-        spent = time.monotonic() - began
-        left = spent / (step + 1 - first) * (len(steps) - step - 1)
-        yield Step(
-            done=step + 1,
-            total=len(steps),
-            loss=loss,
-            rehearsal_loss=kept_loss,
-            seconds_left=min(left, deadline - time.monotonic()),
-        )
-
-
-@contextmanager
-def _masters(model: LocalModel, trainable: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-    """The tensors that the optimiser moves, in float32: the factors themselves, or masters of factors in bfloat16.
-
-    Where the network computes in bfloat16 its factors do too, and at the end they are in float32 again: a step is often
-    smaller than bfloat16 can tell.
-    """
-    rough = next(model.network.parameters()).dtype is torch.bfloat16
-    masters = [p.detach().float().clone() for p in trainable] if rough else list(trainable)
-    for p in trainable if rough else ():
-        p.data = p.data.to(torch.bfloat16)
+    optimiser = Optimiser(model, trainable, config.lr)
+    pace = optimiser.paced(
+        len(steps), warm_up=config.warm_up, stop=stop, deadline=deadline, resume=resume
+    )
     try:
-        yield masters
+        for step in pace:
+            # 1. the lessons, and beside them what must stay as it is
+            chosen = steps[step]
+            kept = list(itertools.islice(texts, config.rehearsal_rows))
+            costs, loss, kept_loss = _backward(model, chosen, kept, config, below)
+            heard(chosen, costs)
+            # 2. one step
+            optimiser.step()
+            yield Step(
+                done=step + 1,
+                total=len(steps),
+                loss=loss,
+                rehearsal_loss=kept_loss,
+                seconds_left=optimiser.seconds_left(step + 1),
+            )
     finally:
-        for p, master in zip(trainable, masters, strict=True):
-            p.data = master.data
-
-
-def _follow(trainable: Sequence[Tensor], masters: Sequence[Tensor]) -> None:
-    with torch.no_grad():
-        for p, master in zip(trainable, masters, strict=True):
-            if p is not master:
-                p.copy_(master)
-
-
-def _hand_over(trainable: Sequence[Tensor], masters: Sequence[Tensor]) -> None:
-    """Gradients go to the masters."""
-    for p, master in zip(trainable, masters, strict=True):
-        if p is not master and p.grad is not None:
-            master.grad, p.grad = p.grad.to(master), None
+        optimiser.close()
 
 
 def _backward(
@@ -240,36 +153,6 @@ def _weights(answers: int, config: TrainingConfig) -> Tensor:
     weights = torch.ones(answers)
     weights[: config.lead] = config.lead_weight
     return weights
-
-
-def _save(
-    file: Path, trainable: Sequence[Tensor], optimiser: torch.optim.Optimizer, step: int
-) -> None:
-    from safetensors.torch import save
-
-    tensors = {"step": torch.tensor(step)}
-    for i, p in enumerate(trainable):
-        moments = optimiser.state.get(p, {})
-        tensors[f"{i}"] = p.detach().cpu().contiguous()
-        tensors |= {f"{i}.{k}": torch.as_tensor(v).cpu().contiguous() for k, v in moments.items()}
-    write_atomic(file, save(tensors))
-
-
-def _load(file: Path, trainable: Sequence[Tensor], optimiser: torch.optim.Optimizer) -> int:
-    """Put a saved run back; return the step at which it goes on."""
-    from safetensors.torch import load
-
-    if not file.exists():
-        return 0
-    tensors = load(file.read_bytes())
-    with torch.no_grad():
-        for i, p in enumerate(trainable):
-            p.copy_(tensors[f"{i}"])
-            keys = [k for k in tensors if k.startswith(f"{i}.")]
-            if keys:
-                optimiser.state[p] = {k.split(".", 1)[1]: tensors[k].to(p.device) for k in keys}
-                optimiser.state[p]["step"] = tensors[f"{i}.step"]
-    return int(tensors["step"])
 
 
 def _endless(items: Sequence[Lesson], draw: random.Random) -> Iterator[Any]:

@@ -3,21 +3,24 @@
 A night teaches some ways of asking; a person finds others. What the student learnt for the first carries over to the
 second as far as both look alike to it, so the instincts are trained for that: of a batch of made-up questions, those
 about the same memory are drawn together, and all others apart (supervised contrastive loss, Khosla et al. 2020,
-arXiv 2004.11362, equation 2), in several layers, at the token from which the reply begins.
+arXiv 2004.11362, equation 2), in several layers, at the token from which the reply begins. What a memory leaves open is
+asked in nearly its own words; such questions are apart from everything, so that a night can teach to say so.
 Axes: Q questions, D hidden.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from agent import prompt
+from agent.encoding import Encoder
 from agent.local_model import LocalModel
-from agent.packing import pack
+from agent.packing import Packed, pack
 from sleep.instincts.talk import WHOLE, Talk, Told
 
 ROW = 512  # tokens of a packed row
@@ -33,6 +36,8 @@ class AlignmentConfig:
     """Ways of asking for each."""
     siblings: float = 0.25
     """Share of the memories that have one."""
+    never: float = 0.5
+    """Share of the memories beside which stands a question that they don't answer."""
     temperature: float = 0.1
     weight: float = 0.5
     depths: tuple[float, ...] = (0.4, 0.6, 0.8, 0.93)
@@ -57,6 +62,11 @@ def drawn(
         mine = list({q.lower(): q for q in asked if not seen(q)}.values())[: config.questions]
         questions += mine
         about += [number] * len(mine)
+        if memory.family.never and rng.random() < config.never:
+            left_open = talk.question(rng.choice(memory.family.never), memory)[0]
+            if not seen(left_open):
+                questions.append(left_open)
+                about.append(len(told) + number)
     return questions, about
 
 
@@ -75,24 +85,42 @@ def contrast(states: Tensor, about: Tensor, temperature: float) -> Tensor:
     return each[same.any(1)].mean()
 
 
-def align(
-    model: LocalModel,
-    talk: Talk,
-    config: AlignmentConfig,
-    seen: Callable[[str], bool] = lambda question: False,
-) -> float:
-    """Accumulate the gradient of one batch's loss; returns the loss, in nats."""
-    questions, about = drawn(talk, config, seen)
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A batch of questions as prompts, the token of each from which its reply begins, and what each is about."""
+
+    packed: Packed
+    rows: Tensor  # (Q,) with `cols`
+    cols: Tensor  # (Q,)
+    about: Tensor  # (Q,)
+
+    def to(self, device: Any) -> Asked:
+        return Asked(
+            self.packed.to(device),
+            self.rows.to(device),
+            self.cols.to(device),
+            self.about.to(device),
+        )
+
+
+def asked(encoder: Encoder, questions: Sequence[str], about: Sequence[int]) -> Asked:
+    """Questions tokenised and packed, on the processor."""
     packed = pack(
-        [model.encode(prompt.chat(q)) for q in questions], model.end_id, model.device, row=ROW
+        [encoder.encode(prompt.chat(q)) for q in questions], encoder.end_id, "cpu", row=ROW
     )
-    rows = [row for row, _ in packed.paths]
-    last = [path[-1] for _, path in packed.paths]
-    owner = torch.tensor(about, device=model.device)
+    last = [(row, path[-1]) for row, path in packed.paths]
+    rows, cols = torch.tensor(last).unbind(1)
+    return Asked(packed, rows, cols, torch.tensor(about))
+
+
+def align(model: LocalModel, batch: Asked, config: AlignmentConfig) -> float:
+    """Accumulate the gradient of one batch's loss; returns the loss, in nats."""
+    batch = batch.to(model.device)
     with model.worn() as network:
-        layers = model.states(network, packed)
+        layers = model.states(network, batch.packed)
         chosen = {round(depth * (len(layers) - 1)) for depth in config.depths}
-        each = [contrast(layers[i][rows, last].float(), owner, config.temperature) for i in chosen]
+        states = (layers[i][batch.rows, batch.cols].float() for i in chosen)
+        each = [contrast(x, batch.about, config.temperature) for x in states]
         loss = torch.stack(each).mean()
         (config.weight * loss).backward()
     return float(loss.detach())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agent.local_model import LocalModel
@@ -12,7 +12,7 @@ from agent.model import Sampling
 from memory.episode import DreamKind
 from sleep.dreams import is_true_to, parse
 from sleep.instincts.examples import SKILLS, Example, examples
-from sleep.instincts.families import families
+from sleep.instincts.families import Family, families
 from sleep.instincts.talk import Talk
 from sleep.words import abstains, agrees, holds, normal, words
 
@@ -22,11 +22,15 @@ def evaluate(
     *,
     count: int,
     seed: int,
+    near: Mapping[str, Sequence[str]],
     progress: Callable[[str, float | None], None] = lambda what, share: None,
 ) -> dict[str, Any]:
-    """`count` exercises of scenes that training never drew; of families it never saw, where there are any."""
+    """`count` exercises of scenes that training never drew; of families it never saw, where there are any.
+
+    `near` is what `nearness` found for `measured()`.
+    """
     held_out = any(f.held_out for f in families())
-    talk = Talk(seed, held_out=held_out)
+    talk = Talk(seed, held_out=held_out, near=near)
     asked = list(itertools.islice(examples(talk, [s for s in SKILLS if s != "greet"]), count))
     ids = [model.encode(e.turns) for e in asked]
     rows = model.decode(
@@ -56,6 +60,12 @@ def evaluate(
         "skills": skills,
         "failures": failures,
     }
+
+
+def measured() -> list[Family]:
+    """The families that `evaluate` asks about."""
+    every = families()
+    return [f for f in every if f.held_out] or list(every)
 
 
 def right(example: Example, answer: str) -> bool:

@@ -24,12 +24,14 @@ DREAMS = {
     DreamKind.NEVER: 2,
 }
 """How often each kind of dream is practised."""
-ABSENT, NEVER = 0.05, 0.11
+ABSENT, NEVER = 0.10, 0.13
 """Shares of a scene's questions that are about something else, and about what was left out.
 
-Few of the first kind: where hardly a word is shared, the answer is far more often there than not, and a model that has
-learnt otherwise abstains whenever it is asked in other words.
+Few of the first kind: the answer is far more often there than not, and a model that has learnt otherwise abstains
+whenever it is asked in other words.
 """
+HARD = 0.75
+"""Share of the first kind that ask about something near to what was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,9 @@ def reading(talk: Talk) -> list[Example]:
         draw = rng.random()
         about = changed if changed and draw > 0.5 else rng.choice(told)
         if draw < ABSENT:
-            other = rng.choice(talk.others([t.family for t in told]))
+            able = talk.others([t.family for t in told])
+            close = talk.nearer(about.family, able) if rng.random() < HARD else []
+            other = rng.choice(close or able)
             q, a = _untold(talk, other)
             out.append(Example("absent", tuple(prompt.reading(q, lines)), a, other.name))
             continue

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from sleep.instincts.families import SLOT, Ask, Family, Values, families, fill, vocabulary
 from sleep.words import hard, holds
@@ -19,6 +20,8 @@ WHOLE = ("fact", "reverse", "indirect")
 """Kinds of question that are answered with the whole memory."""
 LONGEST = 26
 """Words of a line that is said back as it was said."""
+CLOSE = 0.5
+"""Share of what is told together that is alike: what a buffer finds for a question is never about just anything."""
 YOURS = {
     "i am": "you are", "i was": "you were", "i'm": "you're", "i've": "you've", "i'd": "you'd", "i'll": "you'll",
     "we are": "you are", "we were": "you were", "we're": "you're", "we've": "you've", "we'd": "you'd",
@@ -73,22 +76,37 @@ class Told:
 
 
 class Talk:
-    """Draws scenes from the families that may be used."""
+    """Draws scenes from the families that may be used.
 
-    def __init__(self, seed: int, *, held_out: bool = False) -> None:
+    `near` names for each family those that are easily taken for it (see `nearness.py`); where it names none, all are
+    equally far.
+    """
+
+    def __init__(
+        self, seed: int, *, held_out: bool = False, near: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         self.rng = random.Random(seed)
         self.families = [f for f in families() if f.held_out == held_out]
+        self.near = {name: frozenset(names) for name, names in (near or {}).items()}
 
     def tell(self, count: int) -> list[Told]:
-        """Things of unrelated families."""
+        """Things of unrelated families; in some of the scenes they are near to the first."""
         some: list[Family] = []
+        close = self.rng.random() < CLOSE
         for _ in range(count):
-            some.append(self.rng.choice(self.others(some)))
+            able = self.others(some)
+            some.append(self.rng.choice((close and some and self.nearer(some[0], able)) or able))
         return [Told(f, f.draw(self.rng)) for f in some]
 
     def others(self, some: Sequence[Family]) -> list[Family]:
         """Families about which these tell nothing: of related ones, one may answer what is asked about another."""
-        return [f for f in self.families if not any(related(f, g) for g in some)]
+        about = frozenset[str]().union(*(subjects(f.name) for f in some))
+        return [f for f in self.families if not about & subjects(f.name)]
+
+    def nearer(self, family: Family, some: Sequence[Family]) -> list[Family]:
+        """Those of them that are easily taken for this one."""
+        near = self.near.get(family.name, frozenset())
+        return [f for f in some if f.name in near]
 
     def say(self, told: Told) -> str:
         # Reading must work on what was said as well as on the memory that replay made of it.
@@ -155,7 +173,13 @@ def to_you(statement: str) -> str:
 
 def related(one: Family, other: Family) -> bool:
     """Whether two families are about the same things: their names share a word after the first (pet-name, pet-age)."""
-    return bool(set(one.name.split("-")[1:]) & set(other.name.split("-")[1:]))
+    return bool(subjects(one.name) & subjects(other.name))
+
+
+@cache
+def subjects(name: str) -> frozenset[str]:
+    """What a family is about, by its name."""
+    return frozenset(name.split("-")[1:])
 
 
 def slots(text: str) -> set[str]:

@@ -1,7 +1,7 @@
 """Train the instincts: plain LoRA on made-up talk; every step aligns questions and rehearses the base's texts.
 
 Run by `somnus instincts train`. It can be stopped and goes on where it was: the factors and the optimiser's state are
-written every few minutes, and the examples follow from the seed.
+written every few minutes, and the exercises follow from the seed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -17,15 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader, Subset
 
 from agent.local_model import LocalModel
 from memory.paths import cache_path, private_dir, write_atomic
 from sleep import lora, rehearsal
 from sleep.instincts.alignment import AlignmentConfig, align
-from sleep.instincts.examples import Example, scenes
-from sleep.instincts.talk import Talk
-from sleep.lesson import Lesson, hard
-from sleep.training import Step, TrainingConfig, train
+from sleep.instincts.families import families
+from sleep.instincts.feed import Feed, FeedConfig, Portion
+from sleep.instincts.nearness import Embed, nearness
+from sleep.lesson import answer_logits
+from sleep.loss import divergence
+from sleep.optimiser import Optimiser
 from sleep.words import normal
 
 
@@ -33,20 +36,24 @@ from sleep.words import normal
 class InstinctsConfig:
     """How the instincts are trained."""
 
-    seed: int = 0
     steps: int = 1400
     """Optimiser steps; every exercise is seen once."""
-    scenes: int = 2
-    """Scenes a step, about ten exercises."""
-    rank: int = 16
+    feed: FeedConfig = field(default_factory=FeedConfig)
+    rank: int = 32
+    lr: float = 8e-4
+    """Peak learning rate: it rises over the first steps, and then falls to nothing."""
+    warm_up: float = 0.03
     texts: int = 600
     """Texts of the base to rehearse."""
-    alignment: AlignmentConfig = field(default_factory=AlignmentConfig)
-    training: TrainingConfig = field(
-        default_factory=lambda: TrainingConfig(
-            lr=8e-4, rehearsal_rows=2, rehearsal_weight=1.5, warm_up=0.03, lead_weight=3.0
-        )
-    )
+    rehearsal_weight: float = 1.5
+    """Weight of their divergence beside the exercises'."""
+
+    @classmethod
+    def large(cls, seed: int) -> InstinctsConfig:
+        """For a GPU: steps of some 30,000 tokens, which it takes as fast as a processor takes a small one."""
+        alignment = AlignmentConfig(memories=256, questions=4)
+        feed = FeedConfig(seed=seed, scenes=96, texts=32, alignment=alignment)
+        return cls(steps=3000, feed=feed, lr=1.5e-3, texts=2000)
 
 
 @cache
@@ -61,22 +68,21 @@ def evaluated() -> frozenset[str]:
     return frozenset(used)
 
 
-def apart(every: Iterator[list[Example]]) -> Iterator[list[Example]]:
-    """The exercises that share no question and no statement with an evaluation set: people do ask alike."""
-    used = evaluated()
-    for scene in every:
-        kept = []
-        for example in scene:
-            said = [*example.turns[-1].content.splitlines(), *example.reply.splitlines()]
-            if not any(normal(line) in used for line in said):
-                kept.append(example)
-        if kept:
-            yield kept
+def _seen(text: str) -> bool:
+    """Whether an evaluation set has it."""
+    return normal(text) in evaluated()
 
 
-def to_lesson(model: LocalModel, example: Example) -> Lesson:
-    """Tokenise an exercise; its reply is taken as certain."""
-    return hard(model.encode(example.turns), model.encode_reply(example.reply))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one step did; losses in nats."""
+
+    done: int
+    total: int
+    loss: float
+    drift: float
+    likeness: float
+    seconds_left: float
 
 
 def train_instincts(
@@ -84,45 +90,81 @@ def train_instincts(
     folder: Path,
     config: InstinctsConfig,
     *,
+    near: Mapping[str, Sequence[str]],
     texts_cache: Path | None = None,
     onwards: Path | None = None,
+    workers: int = 0,
     deadline: float = math.inf,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[Step]:
     """Yield every step; at the end, unless stopped, `folder` holds a plain LoRA in float16.
 
-    `onwards` is the folder of earlier instincts of the same rank, from which training goes on; past `deadline`
-    (monotonic) it ends early.
+    `near` is what `nearness` found. `onwards` is the folder of earlier instincts of the same rank, from which training
+    goes on; past `deadline` (monotonic) it ends early. So many `workers` prepare the steps beside this process; none:
+    it does so itself.
     """
+    seed = config.feed.seed
+    folder.mkdir(parents=True, exist_ok=True)
     with model.hastened():
         texts = rehearsal.base_texts(
-            model, config.texts, texts_cache, seed=config.seed + 7, progress=progress
+            model, config.texts, texts_cache, seed=seed + 7, progress=progress
         )
-    drawn = apart(scenes(Talk(config.seed)))
-    steps = [
-        [to_lesson(model, e) for _ in range(config.scenes) for e in next(drawn)]
-        for _ in range(config.steps)
-    ]
     if onwards is None:
-        moving = lora.expand(model, rank=config.rank, targets=lora.ALL_LINEAR, seed=config.seed)
+        moving = lora.expand(model, rank=config.rank, targets=lora.ALL_LINEAR, seed=seed)
     else:
         moving = lora.reload(model, onwards, past=None, rank=config.rank)
     resume = folder / "unfinished.safetensors"
-    asked = Talk(config.seed + 1)
-
-    def aligned() -> None:
-        align(model, asked, config.alignment, lambda question: normal(question) in evaluated())
-
+    feed = Feed(model.tokenizer, texts, config.feed, near, _seen)
     with model.hastened():
-        yield from train(
-            model, moving, steps, texts, config.training, seed=config.seed, stop=stop, deadline=deadline,
-            resume=resume, beside=aligned,
-        )  # fmt: skip
+        optimiser = Optimiser(model, moving, config.lr)
+        pace = optimiser.paced(
+            config.steps, warm_up=config.warm_up, stop=stop, deadline=deadline, resume=resume
+        )
+        try:
+            portions: Iterator[Portion] | None = None
+            for step in pace:
+                if portions is None:
+                    numbers = range(step, config.steps)
+                    portions = iter(_loader(Subset(feed, numbers), workers))
+                loss, drift, likeness = _backward(model, next(portions), config)
+                optimiser.step()
+                yield Step(
+                    done=step + 1, total=config.steps, loss=loss, drift=drift, likeness=likeness,
+                    seconds_left=optimiser.seconds_left(step + 1),
+                )  # fmt: skip
+        finally:
+            optimiser.close()
     if stop():
         return
     lora.save(model, folder, dtype=torch.float16)
     resume.unlink(missing_ok=True)
+
+
+def _loader(portions: Subset[Portion], workers: int) -> DataLoader[Portion]:
+    ahead = {"prefetch_factor": 4} if workers else {}
+    return DataLoader(portions, batch_size=None, num_workers=workers, **ahead)  # type: ignore[arg-type]
+
+
+def _backward(
+    model: LocalModel, portion: Portion, config: InstinctsConfig
+) -> tuple[float, float, float]:
+    """Accumulate the gradient of a step's three losses, and return them."""
+    said, weights = portion.said.to(model.device), portion.weights.to(model.device)
+    count = len(weights)
+    with model.worn() as network:
+        logits = answer_logits(model, network, said)  # (N + N', V)
+        each = torch.nn.functional.cross_entropy(
+            logits[:count], said.targets[:count], reduction="none"
+        )  # (N,)
+        loss = (weights * each).sum() / weights.sum()
+        own = torch.log_softmax(logits[count:], dim=-1)  # (N', V)
+        ids, logp = portion.top_ids.to(own.device), portion.top_logp.to(own)
+        drift = divergence(logp, own, ids).mean()
+        (loss + config.rehearsal_weight * drift).backward()
+    del logits, own, each
+    likeness = align(model, portion.asked, config.feed.alignment)
+    return float(loss.detach()), float(drift.detach()), likeness
 
 
 def make(
@@ -131,20 +173,27 @@ def make(
     folder: Path,
     config: InstinctsConfig,
     *,
+    embed: Callable[[], Embed],
     onwards: Path | None = None,
+    workers: int = 0,
     deadline: float = math.inf,
     stop: Callable[[], bool],
     progress: Callable[[str, float | None, float | None], None],
 ) -> dict[str, Any] | None:
     """Train into `folder` and write its card; None when stopped, and then the same call goes on where it was."""
-    folder.mkdir(parents=True, exist_ok=True)
     kept = private_dir(cache_path() / "rehearsal")
-    texts = kept / f"base-{base_hash[:16]}-{config.seed}.safetensors"
+    texts = kept / f"base-{base_hash[:16]}-{config.feed.seed}.safetensors"
+    progress("comparing the families", None, None)
+    trained_on = [f for f in families() if not f.held_out]
+    near = nearness(embed, trained_on, cache_path())
     for step in train_instincts(
-        model, folder, config, texts_cache=texts, onwards=onwards, deadline=deadline, stop=stop,
+        model, folder, config, near=near, texts_cache=texts, onwards=onwards, workers=workers,
+        deadline=deadline, stop=stop,
         progress=lambda done, total: progress("sampling the base's own texts", done / total, None),
     ):  # fmt: skip
-        note = f"training, loss {step.loss:.2f}, drift {step.rehearsal_loss:.3f}"
+        note = (
+            f"training, loss {step.loss:.2f}, drift {step.drift:.3f}, likeness {step.likeness:.2f}"
+        )
         progress(note, step.done / step.total, step.seconds_left)
     if stop():
         return None
@@ -158,10 +207,12 @@ def make(
 
 def describe(base_hash: str, config: InstinctsConfig) -> dict[str, Any]:
     """The card: what the instincts were made of, and the command that makes them again."""
+    feed = config.feed
     return {
         "base_hash": base_hash,
-        "command": f"somnus instincts train --seed {config.seed} --steps {config.steps} --lr {config.training.lr:g}",
-        "seed": config.seed,
+        "command": f"somnus --seed {feed.seed} instincts train --steps {config.steps} --lr {config.lr:g}"
+        + ("" if feed == FeedConfig(seed=feed.seed) else " --large"),
+        "seed": feed.seed,
         "data_hash": data_hash(),
         "config": asdict(config),
     }

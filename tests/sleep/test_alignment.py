@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from agent.local_model import LocalModel
 from sleep import lora
-from sleep.instincts.alignment import AlignmentConfig, align, contrast, drawn
-from sleep.instincts.talk import Talk
-from sleep.instincts.train import InstinctsConfig, evaluated, train_instincts
+from sleep.instincts.alignment import AlignmentConfig, align, asked, contrast, drawn
+from sleep.instincts.families import families
+from sleep.instincts.feed import Feed, FeedConfig
+from sleep.instincts.nearness import nearness
+from sleep.instincts.talk import Talk, related
+from sleep.instincts.train import InstinctsConfig, Step, evaluated, train_instincts
+from sleep.lesson import hard
 from sleep.words import normal
 
 SMALL = AlignmentConfig(memories=4, questions=2, depths=(0.5, 1.0))
 
 
 def test_every_memory_is_asked_about_in_several_ways() -> None:
-    questions, about = drawn(Talk(3), AlignmentConfig())
+    questions, about = drawn(Talk(3), AlignmentConfig(never=0.0))
     counts = torch.bincount(torch.tensor(about))
     assert len(questions) == len(about) and len(set(questions)) > 0.95 * len(questions)
     assert 24 <= len(counts) <= 48 and counts.max() == 3 and counts.float().mean() > 2
@@ -44,26 +48,83 @@ def test_states_that_belong_together_and_lie_together_cost_little() -> None:
     assert torch.isfinite(contrast(near, alone, 0.1))
 
 
+def test_what_a_memory_leaves_open_stands_alone() -> None:
+    config = AlignmentConfig(never=1.0)
+    questions, about = drawn(Talk(3), config)
+    counts = torch.bincount(torch.tensor(about))
+    alone = [q for q, owner in zip(questions, about, strict=True) if counts[owner] == 1]
+    assert len(alone) > 20
+
+
 def test_aligning_brings_them_nearer(tiny_checkpoint: Path) -> None:
     model = LocalModel.load(tiny_checkpoint, name="tiny", device="cpu")
     moving = lora.expand(model, rank=4, targets=lora.ALL_LINEAR, seed=0)
     optimiser = torch.optim.AdamW(moving, lr=1e-2)
+    batch = asked(model, *drawn(Talk(5), SMALL))
     losses = []
     for _ in range(12):
-        losses.append(align(model, Talk(5), SMALL))
+        losses.append(align(model, batch, SMALL))
         optimiser.step()
         optimiser.zero_grad()
     assert losses[-1] < losses[0]
 
 
-def test_the_instincts_are_aligned_in_every_step_and_never_on_what_is_evaluated(
-    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_training_that_was_stopped_goes_on_with_the_same_steps(
+    tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
-    model = LocalModel.load(tiny_checkpoint, name="tiny", device="cpu")
-    calls: list[Any] = []
-    monkeypatch.setattr("sleep.instincts.train.align", lambda *given: calls.append(given))
-    config = InstinctsConfig(steps=2, scenes=1, rank=2, texts=2, alignment=SMALL)
-    assert len(list(train_instincts(model, tmp_path / "i", config))) == 2 == len(calls)
-    *_, aligned, seen = calls[0]
-    assert aligned is SMALL
+    feed = FeedConfig(scenes=1, texts=1, alignment=SMALL)
+    config = InstinctsConfig(steps=4, feed=feed, rank=2, texts=2)
+
+    def run(folder: Path, most: int, workers: int = 0) -> list[Step]:
+        model = LocalModel.load(tiny_checkpoint, name="tiny", device="cpu")
+        done: list[Step] = []
+        for step in train_instincts(
+            model, folder, config, near={}, workers=workers, stop=lambda: len(done) == most
+        ):
+            done.append(step)
+        return done
+
+    whole = run(tmp_path / "whole", 9)
+    parts = run(tmp_path / "parts", 2) + run(tmp_path / "parts", 9, workers=1)
+    assert [s.done for s in whole] == [1, 2, 3, 4] == [s.done for s in parts]
+    for one, other in zip(whole, parts, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-3)
+        assert one.likeness == pytest.approx(other.likeness, rel=1e-3)
+    assert (tmp_path / "parts" / "adapter_model.safetensors").exists()
+    assert not (tmp_path / "parts" / "unfinished.safetensors").exists()
+
+
+def test_a_step_has_nothing_that_is_evaluated(tiny_checkpoint: Path) -> None:
+    tokenizer = LocalModel.load(tiny_checkpoint, name="tiny", device="cpu").tokenizer
+    texts = [hard([1, 2], [3, 4, 5])]
+    heard: list[str] = []
+
+    def seen(text: str) -> bool:
+        heard.append(text)
+        return normal(text) in evaluated()
+
+    feed = Feed(tokenizer, texts, FeedConfig(scenes=1, texts=1, alignment=SMALL), {}, seen)
+    portion = feed[0]
+    assert len(portion.said.targets) == len(portion.weights) + 3 > 20 and len(heard) > 10
     assert seen("What do I do for a living?") and not seen("What does nobody ask?")
+
+
+def test_near_families_are_found_once_and_never_related(tmp_path: Path) -> None:
+    some = families()[:40]
+    calls: list[int] = []
+
+    def embed(texts: Sequence[str]) -> list[list[float]]:
+        """Letters alone, which is enough to be near or far."""
+        calls.append(len(texts))
+        counts = torch.tensor([[t.lower().count(c) for c in "abcdefghijklmnop"] for t in texts])
+        unit: list[list[float]] = torch.nn.functional.normalize(counts.float(), dim=-1).tolist()
+        return unit
+
+    near = nearness(lambda: embed, some, tmp_path)
+    assert near == nearness(lambda: embed, some, tmp_path) and len(calls) == 1
+    by_name = {f.name: f for f in some}
+    for name, names in near.items():
+        assert name not in names
+        assert not any(related(by_name[name], by_name[n]) for n in names)
+    talk = Talk(0, near={some[0].name: [some[3].name]})
+    assert talk.nearer(some[0], some) == [some[3]]
