@@ -25,7 +25,7 @@ CLOSE = 0.5
 YOURS = {
     "i am": "you are", "i was": "you were", "i'm": "you're", "i've": "you've", "i'd": "you'd", "i'll": "you'll",
     "we are": "you are", "we were": "you were", "we're": "you're", "we've": "you've", "we'd": "you'd",
-    "i": "you", "me": "you", "my": "your", "mine": "yours", "myself": "yourself",
+    "we'll": "you'll", "i": "you", "me": "you", "my": "your", "mine": "yours", "myself": "yourself",
     "and am": "and are", "but am": "but are",  # alone it may be an hour's, or a word of another language
     "we": "you", "us": "you", "our": "your", "ours": "yours", "ourselves": "yourselves",
 }  # fmt: skip
