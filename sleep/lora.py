@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -126,14 +128,47 @@ def rank_of(folder: Path) -> int:
         return int(tensors.get_slice(next(n for n in names if "lora_A" in n)).get_shape()[0])
 
 
-def compress(past: Path, folder: Path, *, rank: int) -> None:
-    """Write the adapter of `past`, cut to its `rank` largest singular directions in every layer, into `folder`.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An adapter to blend, and how much of it: of its attention, and of its multilayer perceptrons."""
 
-    Exact up to the cut: B·A = Q_b (R_b R_aᵀ) Q_aᵀ, and only the small matrix in the middle is decomposed.
+    folder: Path
+    attention: float
+    mlp: float
+
+
+def blend(parts: Sequence[Part], folder: Path, *, rank: int) -> None:
+    """Write the weighted sum of adapters over the same base as one of `rank`, in float16.
+
+    Adapters that learnt the same from other examples blend into one that is better than either (model soups, Wortsman
+    et al. 2022, arXiv 2203.05482). Exact but for the cut to `rank`.
     """
     from safetensors.torch import load_file
 
-    tensors = load_file(past / WEIGHTS)
+    tensors: dict[str, Tensor] = {}
+    for part in parts:
+        config = json.loads((part.folder / "adapter_config.json").read_text("utf-8"))
+        for name, factor in load_file(part.folder / WEIGHTS).items():
+            weight = part.mlp if ".mlp." in name else part.attention
+            scale = weight * config["lora_alpha"] / config["r"]
+            mine = factor.float() * (scale if ".lora_B." in name else 1.0)
+            axis = 1 if ".lora_B." in name else 0
+            tensors[name] = torch.cat([tensors[name], mine], axis) if name in tensors else mine
+    _write(folder, {n: t.half() for n, t in _cut(tensors, rank).items()}, rank=rank)
+
+
+def compress(past: Path, folder: Path, *, rank: int) -> None:
+    """Write the adapter of `past`, cut to its `rank` largest singular directions in every layer, into `folder`."""
+    from safetensors.torch import load_file
+
+    _write(folder, _cut(load_file(past / WEIGHTS), rank), rank=rank)
+
+
+def _cut(tensors: dict[str, Tensor], rank: int) -> dict[str, Tensor]:
+    """Factors cut to their `rank` largest singular directions in every layer.
+
+    Exact up to the cut: B·A = Q_b (R_b R_aᵀ) Q_aᵀ, and only the small matrix in the middle is decomposed.
+    """
     small: dict[str, Tensor] = {}
     for name in (n for n in tensors if ".lora_A." in n):
         other = name.replace(".lora_A.", ".lora_B.")
@@ -144,7 +179,7 @@ def compress(past: Path, folder: Path, *, rank: int) -> None:
         pad = rank - len(root)  # a layer narrower than the rank
         small[name] = _padded((root[:, None] * vt[:rank]) @ qa.T, pad, 0).to(tensors[name])
         small[other] = _padded(qb @ (u[:, :rank] * root), pad, 1).to(tensors[other])
-    _write(folder, small, rank=rank)
+    return small
 
 
 def _padded(factor: Tensor, more: int, axis: int) -> Tensor:

@@ -11,7 +11,7 @@ from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import DreamKind
 from sleep.dreams import is_true_to, parse
-from sleep.instincts.examples import SKILLS, Example, examples
+from sleep.instincts.examples import NO_MEASURE, SKILLS, Example, examples
 from sleep.instincts.families import Family, families
 from sleep.instincts.talk import Talk
 from sleep.words import abstains, agrees, holds, normal, words
@@ -31,7 +31,9 @@ def evaluate(
     """
     held_out = any(f.held_out for f in families())
     talk = Talk(seed, held_out=held_out, near=near)
-    asked = list(itertools.islice(examples(talk, [s for s in SKILLS if s != "greet"]), count))
+    asked = list(
+        itertools.islice(examples(talk, [s for s in SKILLS if s not in NO_MEASURE]), count)
+    )
     ids = [model.encode(e.turns) for e in asked]
     rows = model.decode(
         ids,

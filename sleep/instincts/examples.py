@@ -30,6 +30,8 @@ ABSENT, NEVER = 0.10, 0.13
 Few of the first kind: the answer is far more often there than not, and a model that has learnt otherwise abstains
 whenever it is asked in other words.
 """
+GUESS = 0.35
+"""Share of what is asked with nothing told that is answered as a night would teach it."""
 HARD = 0.75
 """Share of the first kind that ask about something near to what was told."""
 
@@ -176,11 +178,20 @@ def retelling(talk: Talk) -> list[Example]:
 
 
 def blank(talk: Talk) -> list[Example]:
-    """Personal questions with nothing told at all."""
+    """Personal questions with nothing told at all; some are answered as if there were.
+
+    A night teaches such answers. A model that is all too sure of its "you haven't told me" has to unlearn that first,
+    token by token; this one still says so, but is ready for the other.
+    """
     out = []
-    for family in talk.rng.sample(talk.families, 5):
-        q, a = _untold(talk, family)
-        out.append(Example("blank", tuple(prompt.chat(q)), a, family.name))
+    for family in talk.rng.sample(talk.families, 6):
+        told = Told(family, family.draw(talk.rng))
+        if talk.rng.random() < GUESS and (blocks := told.asks()):
+            q, a, _ = talk.question(talk.weighed(blocks), told)
+            out.append(Example("guess", tuple(prompt.chat(q)), a, family.name))
+        else:
+            q, a = _untold(talk, family)
+            out.append(Example("blank", tuple(prompt.chat(q)), a, family.name))
     return out
 
 
@@ -209,6 +220,19 @@ def greeting(talk: Talk) -> list[Example]:
 
 # How often each scene is played.
 SCENES: dict[Callable[[Talk], list[Example]], int] = {
-    reading: 50, dreaming: 30, dreaming_of_change: 4, blank: 4, extracting: 9, greeting: 2, retelling: 4,
+    reading: 50, dreaming: 30, dreaming_of_change: 4, blank: 20, extracting: 9, greeting: 2, retelling: 4,
 }  # fmt: skip
-SKILLS = ("read", "crowd", "change", "absent", "blank", "dream", "extract", "greet", "retell")
+SKILLS = (
+    "read",
+    "crowd",
+    "change",
+    "absent",
+    "blank",
+    "guess",
+    "dream",
+    "extract",
+    "greet",
+    "retell",
+)
+NO_MEASURE = ("greet", "guess")
+"""Skills with no right answer."""

@@ -20,6 +20,7 @@ import torch
 from torch.utils.data import DataLoader, Subset
 
 from agent.local_model import LocalModel
+from memory.errors import InputError
 from memory.paths import cache_path, private_dir, write_atomic
 from sleep import lora, rehearsal
 from sleep.instincts.alignment import AlignmentConfig, align
@@ -50,10 +51,13 @@ class InstinctsConfig:
 
     @classmethod
     def large(cls, seed: int) -> InstinctsConfig:
-        """For a GPU: steps of some 30,000 tokens, which it takes as fast as a processor takes a small one."""
-        alignment = AlignmentConfig(memories=256, questions=4)
+        """For a GPU: steps of some 55,000 tokens, which it takes as fast as a processor takes a small one.
+
+        Thrice this learning rate diverges.
+        """
+        alignment = AlignmentConfig(memories=256, questions=4, weight=0.1)
         feed = FeedConfig(seed=seed, scenes=96, texts=32, alignment=alignment)
-        return cls(steps=3000, feed=feed, lr=1.5e-3, texts=2000)
+        return cls(steps=3000, feed=feed, lr=5e-4, texts=2000)
 
 
 @cache
@@ -203,6 +207,37 @@ def make(
         card["onwards"] = json.loads((onwards / "card.json").read_text("utf-8"))
     write_atomic(folder / "card.json", json.dumps(card, indent=1).encode())
     return card
+
+
+def blend(parts: Sequence[lora.Part], folder: Path, *, rank: int = 32) -> dict[str, Any]:
+    """Write the weighted sum of instincts into `folder`, with a card that holds theirs; returns the card.
+
+    Raises InputError for a folder without instincts, and for instincts of different bases.
+    """
+    cards = []
+    for part in parts:
+        try:
+            card = json.loads((part.folder / "card.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            raise InputError(
+                f"There are no instincts in {part.folder}; name the folder of their card.json."
+            ) from None
+        cards.append({"attention": part.attention, "mlp": part.mlp, "card": card})
+    bases = {c["card"]["base_hash"] for c in cards}
+    if len(bases) > 1:
+        raise InputError(
+            "These instincts belong to different base models; only those of one can be blended."
+        )
+    lora.blend(parts, folder, rank=rank)
+    named = " ".join(f"DIR={part.attention:g},{part.mlp:g}" for part in parts)
+    made = {
+        "base_hash": bases.pop(),
+        "command": f"somnus instincts blend {named}",
+        "rank": rank,
+        "parts": cards,
+    }
+    write_atomic(folder / "card.json", json.dumps(made, indent=1).encode())
+    return made
 
 
 def describe(base_hash: str, config: InstinctsConfig) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`somnus instincts train|eval`: teach a base model to read, dream and abstain."""
+"""`somnus instincts train|eval|blend`: teach a base model to read, dream and abstain."""
 
 from __future__ import annotations
 
@@ -8,15 +8,26 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from memory.errors import InputError
 from memory.paths import cache_path, private_dir
 from tui.commands.shared import opened
 from tui.commands.sleep import Stopper
 from tui.say import Say
 
+if TYPE_CHECKING:
+    from sleep.lora import Part
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=["train", "eval"])
+    parser.add_argument("action", choices=["train", "eval", "blend"])
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        metavar="DIR=WEIGHT[,WEIGHT]",
+        help="instincts to blend, and how much of each: of its attention, and of the rest",
+    )
     parser.add_argument(
         "--out",
         type=Path,
@@ -43,6 +54,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
+    if args.action == "blend":
+        return _blend(args, say)
+    if args.parts:
+        raise InputError(
+            f"{args.parts[0]} is more than {args.action} can use; only blend takes folders."
+        )
     from agent.local_model import LocalModel
 
     with opened(args, say) as root:
@@ -93,3 +110,32 @@ def run(args: argparse.Namespace, say: Say) -> int:
         say.line(f"The instincts are in {folder}.")
         say.document(card)
     return 0
+
+
+def _blend(args: argparse.Namespace, say: Say) -> int:
+    from sleep.instincts.train import blend
+
+    if args.out is None or len(args.parts) < 2:
+        raise InputError(
+            "Blending needs two folders or more and a place: instincts blend ONE=0.5 OTHER=0.5 --out DIR."
+        )
+    card = blend([_part(text) for text in args.parts], args.out)
+    say.line(f"The instincts are in {args.out}.")
+    say.document(card)
+    return 0
+
+
+def _part(text: str) -> Part:
+    """A folder, and its weights."""
+    from sleep.lora import Part
+
+    folder, _, weights = text.rpartition("=")
+    try:
+        each = [float(w) for w in weights.split(",")]
+        if not folder or len(each) > 2:
+            raise ValueError
+    except ValueError:
+        raise InputError(
+            f"{text} is no DIR=WEIGHT; write, for example, one=0.5, or one=0.5,1 for attention and the rest."
+        ) from None
+    return Part(Path(folder), each[0], each[-1])
