@@ -104,8 +104,8 @@ def train_instincts(
 ) -> Iterator[Step]:
     """Yield every step; at the end, unless stopped, `folder` holds a plain LoRA in float16.
 
-    `near` is what `nearness` found. `onwards` is the folder of earlier instincts of the same rank, from which training
-    goes on; past `deadline` (monotonic) it ends early. So many `workers` prepare the steps beside this process; none:
+    `near` is what `nearness` found. `onwards` is the folder of earlier instincts, from which training goes on at their
+    rank; past `deadline` (monotonic) it ends early. So many `workers` prepare the steps beside this process; none:
     it does so itself.
     """
     seed = config.feed.seed
@@ -117,7 +117,7 @@ def train_instincts(
     if onwards is None:
         moving = lora.expand(model, rank=config.rank, targets=lora.ALL_LINEAR, seed=seed)
     else:
-        moving = lora.reload(model, onwards, past=None, rank=config.rank)
+        moving = lora.reload(model, onwards, past=None, rank=lora.rank_of(onwards))
     resume = folder / "unfinished.safetensors"
     feed = Feed(model.tokenizer, texts, config.feed, near, _seen)
     with model.hastened():

@@ -46,8 +46,9 @@ def somnus(home: Path, *words: str) -> dict[str, Any]:
 def test_what_was_told_is_recalled_from_the_weights_after_a_night(tmp_path: Path) -> None:
     home, file = tmp_path / "home", tmp_path / "q.jsonl"
     file.write_text("".join(json.dumps(q) + "\n" for q in QUESTIONS))
-    for text in TOLD:
-        somnus(home, "tell", text)
+    told = tmp_path / "told.jsonl"
+    told.write_text("".join(json.dumps({"role": "user", "content": t}) + "\n" for t in TOLD))
+    somnus(home, "tell", "--file", str(told))
     before = somnus(home, "recall", "--questions", str(file), "--arms", "weights,buffer")
     assert before["adapter"] is None
     assert before["arms"]["weights"]["right"] == 0

@@ -237,6 +237,25 @@ def test_nothing_to_learn_is_exit_3(somnus: Run) -> None:
     assert printed.code == 3 and "nothing to learn" in printed.document["error"]
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (2, ["blend", "one=1", "--out", "d"]),
+        (2, ["blend", "one=1", "two=1"]),
+        (2, ["blend", "one=1", "two", "--out", "d"]),
+        (2, ["blend", "one=1", "two=1,2,3", "--out", "d"]),
+        (1, ["blend", "one=1", "two=1", "--out", "d"]),
+        (2, ["train", "one=1"]),
+    ],
+)
+def test_instincts_that_cannot_be_blended_are_one_sentence(
+    somnus: Run, code: int, words: list[str]
+) -> None:
+    printed = somnus("instincts", *words)
+    assert printed.code == code and printed.err.strip().endswith(".")
+    assert "Traceback" not in printed.err and not Path("d").exists()
+
+
 @pytest.mark.parametrize("budget", ["0", "-1", "nan", "0.1"])
 def test_a_budget_for_not_one_memory_is_refused(somnus: Run, budget: str) -> None:
     somnus("tell", CAT)

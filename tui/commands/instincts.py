@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memory.errors import InputError
+from memory.errors import UsageError
 from memory.paths import cache_path, private_dir
 from tui.commands.shared import opened
 from tui.commands.sleep import Stopper
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
     if args.action == "blend":
         return _blend(args, say)
     if args.parts:
-        raise InputError(
+        raise UsageError(
             f"{args.parts[0]} is more than {args.action} can use; only blend takes folders."
         )
     from agent.local_model import LocalModel
@@ -116,7 +116,7 @@ def _blend(args: argparse.Namespace, say: Say) -> int:
     from sleep.instincts.train import blend
 
     if args.out is None or len(args.parts) < 2:
-        raise InputError(
+        raise UsageError(
             "Blending needs two folders or more and a place: instincts blend ONE=0.5 OTHER=0.5 --out DIR."
         )
     card = blend([_part(text) for text in args.parts], args.out)
@@ -135,7 +135,7 @@ def _part(text: str) -> Part:
         if not folder or len(each) > 2:
             raise ValueError
     except ValueError:
-        raise InputError(
+        raise UsageError(
             f"{text} is no DIR=WEIGHT; write, for example, one=0.5, or one=0.5,1 for attention and the rest."
         ) from None
     return Part(Path(folder), each[0], each[-1])
