@@ -68,6 +68,13 @@ def beginning(lesson: Lesson, tokens: int) -> Lesson:
     )
 
 
+def lead_weights(answers: int, lead: int, weight: float) -> Tensor:
+    """Weights (A,) of an answer's tokens: the first `lead` weigh so much, the rest one."""
+    weights = torch.ones(answers)
+    weights[:lead] = weight
+    return weights
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """Sequences packed as prefix trees, and where their answers stand."""

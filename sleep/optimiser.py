@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,6 +17,23 @@ from memory.paths import write_atomic
 SAVE_SECONDS = 120.0
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A step, and what is known of the run that it belongs to; times are monotonic."""
+
+    number: int
+    first: int
+    steps: int
+    began: float
+    deadline: float
+
+    def seconds_left(self) -> float:
+        """How long the steps after this one will take, once it is done."""
+        now, done = time.monotonic(), self.number + 1
+        each = (now - self.began) / (done - self.first)
+        return min(each * (self.steps - done), self.deadline - now)
+
+
 class Optimiser:
     """Moves the tensors named in `trainable`, by way of masters in float32 where they compute in bfloat16.
 
@@ -25,27 +43,25 @@ class Optimiser:
 
     def __init__(self, model: LocalModel, trainable: Sequence[Tensor], lr: float) -> None:
         rough = next(model.network.parameters()).dtype is torch.bfloat16
-        self.lr = lr
-        self.trainable = list(trainable)
-        self.masters = [p.detach().float().clone() if rough else p for p in trainable]
+        self._lr = lr
+        self._trainable = list(trainable)
+        self._masters = [p.detach().float().clone() if rough else p for p in trainable]
         for p in trainable if rough else ():
             p.data = p.data.to(torch.bfloat16)
-        self.seconds_left: Callable[[int], float] = lambda done: math.inf
-        """From how many steps are done, to the seconds that the rest will take."""
-        self._adam = torch.optim.AdamW(self.masters, lr=lr, betas=(0.9, 0.99), weight_decay=0.0)
+        self._adam = torch.optim.AdamW(self._masters, lr=lr, betas=(0.9, 0.99), weight_decay=0.0)
 
     def step(self) -> None:
         """One step along the gradients that were accumulated, at most of length 1."""
-        for p, master in zip(self.trainable, self.masters, strict=True):
+        for p, master in zip(self._trainable, self._masters, strict=True):
             if p is not master and p.grad is not None:
                 master.grad, p.grad = p.grad.to(master), None
-        torch.nn.utils.clip_grad_norm_(self.masters, 1.0)
+        torch.nn.utils.clip_grad_norm_(self._masters, 1.0)
         self._adam.step()
         self._adam.zero_grad(set_to_none=True)
         self._follow()
 
     def close(self) -> None:
-        for p, master in zip(self.trainable, self.masters, strict=True):
+        for p, master in zip(self._trainable, self._masters, strict=True):
             p.data = master.data
 
     def paced(
@@ -56,8 +72,8 @@ class Optimiser:
         stop: Callable[[], bool] = lambda: False,
         deadline: float = math.inf,
         resume: Path | None = None,
-    ) -> Iterator[int]:
-        """The numbers of the steps that are left. `seconds_left` says how long they will take.
+    ) -> Iterator[Pace]:
+        """The steps that are left, by number.
 
         Ends early when `stop()` or past `deadline` (monotonic). The learning rate rises over the first `warm_up` of the
         steps and falls linearly to zero over them all; when the deadline is nearer than the planned end, it falls with
@@ -67,12 +83,6 @@ class Optimiser:
         first = self._load(resume) if resume else 0
         self._follow()
         began = saved = time.monotonic()
-
-        def seconds_left(done: int) -> float:
-            now = time.monotonic()
-            return min((now - began) / (done - first) * (steps - done), deadline - now)
-
-        self.seconds_left = seconds_left
         for step in range(first, steps):
             now = time.monotonic()
             ending = stop() or now >= deadline
@@ -84,12 +94,12 @@ class Optimiser:
             through = max(step / steps, (now - began) / (deadline - began))
             rising = (step + 1) / max(1.0, warm_up * steps)
             for group in self._adam.param_groups:
-                group["lr"] = self.lr * min(1.0, rising) * (1.0 - through)
-            yield step
+                group["lr"] = self._lr * min(1.0, rising) * (1.0 - through)
+            yield Pace(step, first, steps, began, deadline)
 
     def _follow(self) -> None:
         with torch.no_grad():
-            for p, master in zip(self.trainable, self.masters, strict=True):
+            for p, master in zip(self._trainable, self._masters, strict=True):
                 if p is not master:
                     p.copy_(master)
 
@@ -97,7 +107,7 @@ class Optimiser:
         from safetensors.torch import save
 
         tensors = {"step": torch.tensor(step)}
-        for i, p in enumerate(self.masters):
+        for i, p in enumerate(self._masters):
             moments = self._adam.state.get(p, {})
             tensors[f"{i}"] = p.detach().cpu().contiguous()
             tensors |= {
@@ -113,7 +123,7 @@ class Optimiser:
             return 0
         tensors = load(file.read_bytes())
         with torch.no_grad():
-            for i, p in enumerate(self.masters):
+            for i, p in enumerate(self._masters):
                 p.copy_(tensors[f"{i}"])
                 keys = [k for k in tensors if k.startswith(f"{i}.")]
                 if keys:

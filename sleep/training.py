@@ -9,6 +9,7 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from agent.local_model import LocalModel
 from sleep.bottom import Bottom
-from sleep.lesson import Batch, Lesson, answer_logp, batch, chunks
+from sleep.lesson import Batch, Lesson, answer_logp, batch, chunks, lead_weights
 from sleep.loss import divergence
 from sleep.optimiser import Optimiser
 
@@ -85,28 +86,24 @@ def train(
     which nothing moves.
     """
     texts = _endless(rehearsal, random.Random(seed + 1))
-    optimiser = Optimiser(model, trainable, config.lr)
-    pace = optimiser.paced(
-        len(steps), warm_up=config.warm_up, stop=stop, deadline=deadline, resume=resume
-    )
-    try:
-        for step in pace:
+    with closing(Optimiser(model, trainable, config.lr)) as optimiser:
+        for pace in optimiser.paced(
+            len(steps), warm_up=config.warm_up, stop=stop, deadline=deadline, resume=resume
+        ):
             # 1. the lessons, and beside them what must stay as it is
-            chosen = steps[step]
+            chosen = steps[pace.number]
             kept = list(itertools.islice(texts, config.rehearsal_rows))
             costs, loss, kept_loss = _backward(model, chosen, kept, config, below)
             heard(chosen, costs)
             # 2. one step
             optimiser.step()
             yield Step(
-                done=step + 1,
+                done=pace.number + 1,
                 total=len(steps),
                 loss=loss,
                 rehearsal_loss=kept_loss,
-                seconds_left=optimiser.seconds_left(step + 1),
+                seconds_left=pace.seconds_left(),
             )
-    finally:
-        optimiser.close()
 
 
 def _backward(
@@ -121,7 +118,7 @@ def _backward(
 
     A few at a time: what backward needs of them at once is most of a night's memory.
     """
-    weights = [x.weight * _weights(x.answers, config) for x in lessons]
+    weights = [x.weight * lead_weights(x.answers, config.lead, config.lead_weight) for x in lessons]
     weights += [torch.ones(x.answers) for x in kept]
     count = len(lessons)
     totals = [float(sum(w.sum() for w in some)) for some in (weights[:count], weights[count:])]
@@ -146,13 +143,6 @@ def _backward(
                     parts.append(config.rehearsal_weight * cost / totals[1])
             torch.stack(parts).sum().backward()
     return costs, loss, kept_loss
-
-
-def _weights(answers: int, config: TrainingConfig) -> Tensor:
-    """Weight of each answer token (A,)."""
-    weights = torch.ones(answers)
-    weights[: config.lead] = config.lead_weight
-    return weights
 
 
 def _endless(items: Sequence[Lesson], draw: random.Random) -> Iterator[Any]:

@@ -14,12 +14,10 @@ import torch
 from torch import Tensor
 
 from agent.encoding import Encoder
-from sleep.instincts.alignment import AlignmentConfig, Asked, asked, drawn
+from sleep.instincts.alignment import ROW, AlignmentConfig, Asked, asked, drawn
 from sleep.instincts.examples import Example, scenes
 from sleep.instincts.talk import Talk
-from sleep.lesson import Batch, Lesson, batch
-
-ROW = 512  # tokens of a packed row
+from sleep.lesson import Batch, Lesson, batch, lead_weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +85,9 @@ class Feed(torch.utils.data.Dataset[Portion]):
         pairs = [
             (self.encoder.encode(e.turns), self.encoder.encode_reply(e.reply)) for e in exercises
         ]
-        weights = torch.cat([self._weights(len(reply)) for _, reply in pairs])
+        weights = torch.cat(
+            [lead_weights(len(reply), config.lead, config.lead_weight) for _, reply in pairs]
+        )
         # 2. questions
         questions, about = drawn(talk, config.alignment, self.seen)
         # 3. texts
@@ -100,8 +100,3 @@ class Feed(torch.utils.data.Dataset[Portion]):
             torch.cat([x.top_logp for x in kept]),
             asked(self.encoder, questions, about),
         )
-
-    def _weights(self, tokens: int) -> Tensor:
-        weights = torch.ones(tokens)
-        weights[: self.config.lead] = self.config.lead_weight
-        return weights

@@ -21,7 +21,7 @@ WHOLE = ("fact", "reverse", "indirect")
 LONGEST = 26
 """Words of a line that is said back as it was said."""
 CLOSE = 0.5
-"""Share of what is told together that is alike: what a buffer finds for a question is never about just anything."""
+"""Share of the scenes that tell things near to one another, as what a buffer finds for a question is."""
 YOURS = {
     "i am": "you are", "i was": "you were", "i'm": "you're", "i've": "you've", "i'd": "you'd", "i'll": "you'll",
     "we are": "you are", "we were": "you were", "we're": "you're", "we've": "you've", "we'd": "you'd",
@@ -95,7 +95,8 @@ class Talk:
         close = self.rng.random() < CLOSE
         for _ in range(count):
             able = self.others(some)
-            some.append(self.rng.choice((close and some and self.nearer(some[0], able)) or able))
+            near = self.nearer(some[0], able) if close and some else []
+            some.append(self.rng.choice(near or able))
         return [Told(f, f.draw(self.rng)) for f in some]
 
     def others(self, some: Sequence[Family]) -> list[Family]:

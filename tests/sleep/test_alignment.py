@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from agent.local_model import LocalModel
+from agent.packing import Packed
 from sleep import lora
 from sleep.instincts.alignment import AlignmentConfig, align, asked, contrast, drawn
 from sleep.instincts.families import families
 from sleep.instincts.feed import Feed, FeedConfig
 from sleep.instincts.nearness import nearness
 from sleep.instincts.talk import Talk, related
-from sleep.instincts.train import InstinctsConfig, Step, evaluated, train_instincts
+from sleep.instincts.train import InstinctsConfig, Step, evaluated, is_evaluated, train_instincts
 from sleep.lesson import hard
 from sleep.words import normal
 
@@ -94,19 +95,48 @@ def test_a_training_that_was_stopped_goes_on_with_the_same_steps(
     assert not (tmp_path / "parts" / "unfinished.safetensors").exists()
 
 
-def test_a_step_has_nothing_that_is_evaluated(tiny_checkpoint: Path) -> None:
+def test_a_step_has_nothing_that_may_not_be_used(tiny_checkpoint: Path) -> None:
     tokenizer = LocalModel.load(tiny_checkpoint, name="tiny", device="cpu").tokenizer
+    config = FeedConfig(scenes=1, texts=1, alignment=SMALL)
     texts = [hard([1, 2], [3, 4, 5])]
     heard: list[str] = []
 
-    def seen(text: str) -> bool:
+    def none(text: str) -> bool:
         heard.append(text)
-        return normal(text) in evaluated()
+        return False
 
-    feed = Feed(tokenizer, texts, FeedConfig(scenes=1, texts=1, alignment=SMALL), {}, seen)
-    portion = feed[0]
-    assert len(portion.said.targets) == len(portion.weights) + 3 > 20 and len(heard) > 10
-    assert seen("What do I do for a living?") and not seen("What does nobody ask?")
+    whole = Feed(tokenizer, texts, config, {}, none)[0]
+    assert len(whole.said.targets) == len(whole.weights) + 3 > 20
+    banned = set(heard)
+    left = Feed(tokenizer, texts, config, {}, lambda text: text in banned)[0]
+    assert not torch.equal(left.weights, whole.weights) or not torch.equal(
+        left.said.targets, whole.said.targets
+    )
+    prompts = {tuple(ids) for ids in _sequences(whole.asked.packed)}
+    assert not prompts & {tuple(ids) for ids in _sequences(left.asked.packed)}
+
+
+def _sequences(packed: Packed) -> list[list[int]]:
+    return [packed.ids[row, path].tolist() for row, path in packed.paths]
+
+
+def test_the_instincts_use_nothing_that_is_evaluated(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert is_evaluated("What do I do for a living?") and not is_evaluated("What does nobody ask?")
+    assert len(evaluated()) > 200
+    asked_about: list[str] = []
+
+    def known() -> frozenset[str]:
+        asked_about.append("")
+        return frozenset()
+
+    monkeypatch.setattr("sleep.instincts.train.evaluated", known)
+    model = LocalModel.load(tiny_checkpoint, name="tiny", device="cpu")
+    feed = FeedConfig(scenes=1, texts=1, alignment=SMALL)
+    config = InstinctsConfig(steps=1, feed=feed, rank=2, texts=2)
+    assert len(list(train_instincts(model, tmp_path / "i", config, near={}))) == 1
+    assert len(asked_about) > 10
 
 
 def test_near_families_are_found_once_and_never_related(tmp_path: Path) -> None:

@@ -8,29 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from bedroom import Bedroom
-from safetensors.torch import load_file
+from factors import added, made
 
 from agent.local_model import LocalModel
 from sleep import lora
 from sleep.deep_sleep import Held, deep_sleep
 from sleep.prepare import enter
-
-
-def added(folder: Path) -> dict[str, torch.Tensor]:
-    """What an adapter adds to each weight."""
-    tensors = load_file(folder / lora.WEIGHTS)
-    return {
-        n: tensors[n.replace("lora_A", "lora_B")] @ tensors[n] for n in tensors if "lora_A" in n
-    }
-
-
-def made(model: LocalModel, folder: Path, rank: int) -> Path:
-    torch.manual_seed(rank)
-    for parameter in lora.expand(model, rank=rank, targets=lora.MLP, seed=0):
-        parameter.data.normal_(std=0.2)
-    lora.save(model, folder)
-    model.wear(None)
-    return folder
 
 
 @pytest.mark.parametrize("rank", [4, 12])

@@ -15,8 +15,8 @@ from sleep.instincts.examples import SKILLS, Example
 from sleep.instincts.families import families
 from sleep.instincts.feed import apart
 from sleep.instincts.talk import Talk, Told, related, to_you
-from sleep.instincts.train import evaluated
-from sleep.words import hard, normal
+from sleep.instincts.train import is_evaluated
+from sleep.words import abstains, hard
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_no_evaluation_question_or_statement_is_among_the_exercises(
         for line in file.read_text("utf-8").splitlines()
     ]
     used = {x.get("question") or x["content"] for x in lines}
-    for example in itertools.chain(*apart(iter(scenes), lambda text: normal(text) in evaluated())):
+    for example in itertools.chain(*apart(iter(scenes), is_evaluated)):
         said = [*example.turns[-1].content.splitlines(), *example.reply.splitlines()]
         assert not {line.strip('"') for line in said} & used
 
@@ -59,8 +59,7 @@ def test_no_answer_has_a_number_that_was_not_told(scenes: list[list[Example]]) -
     skills = ("read", "crowd", "dream", "change")
     for example in (e for e in itertools.chain(*scenes) if e.skill in skills):
         said = example.turns[-1].content.lower()
-        answer = example.reply.splitlines()[-1]  # a cue may have one: "The display says 400. …"
-        numbers = {w for w in hard("x " + answer) if any(c.isdigit() for c in w)}
+        numbers = {w for w in hard("x " + example.reply) if any(c.isdigit() for c in w)}
         assert all(n in said for n in numbers), example
 
 
@@ -79,6 +78,38 @@ def test_families_that_may_answer_each_other_never_meet(scenes: list[list[Exampl
     talk = Talk(5)
     told = [t.family for t in talk.tell(7)]
     assert not any(related(a, b) for a, b in itertools.combinations(told, 2))
+
+
+def test_half_of_the_scenes_tell_things_near_to_one_another() -> None:
+    names = sorted(f.name for f in families() if not f.held_out)
+    near = {name: names[i % 20 :: 20] for i, name in enumerate(names)}  # one family in twenty
+    talk = Talk(2, near=near)
+    pairs = [talk.tell(2) for _ in range(600)]
+    alike = sum(other.family.name in near[one.family.name] for one, other in pairs)
+    assert 0.45 < alike / len(pairs) < 0.6  # half, and some by chance
+    far = Talk(2)
+    pairs = [far.tell(2) for _ in range(600)]
+    assert sum(other.family.name in near[one.family.name] for one, other in pairs) < 60
+
+
+def test_what_was_never_told_is_mostly_asked_where_something_near_was() -> None:
+    names = sorted(f.name for f in families() if not f.held_out)
+    likely = names[::20]  # whatever is told, it is these that are taken for it
+    talk = Talk(4, near=dict.fromkeys(names, likely))
+    asked = [e for _ in range(600) for e in examples.reading(talk) if e.skill == "absent"]
+    assert len(asked) > 100
+    assert 0.65 < sum(e.family in likely for e in asked) / len(asked) < 0.9
+
+
+def test_with_nothing_told_it_mostly_says_so_and_sometimes_answers_as_after_a_night() -> None:
+    talk = Talk(6)
+    every = [e for _ in range(200) for e in examples.blank(talk)]
+    guesses = [e for e in every if e.skill == "guess"]
+    assert 0.25 < len(guesses) / len(every) < 0.45
+    assert all(
+        abstains(e.reply) == (e.skill == "blank") for e in every if e.expected or e.skill == "blank"
+    )
+    assert not any("I told you" in e.turns[-1].content for e in every)
 
 
 def test_held_out_families_are_never_trained_on(scenes: list[list[Example]]) -> None:

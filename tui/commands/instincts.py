@@ -38,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--steps",
         type=int,
         metavar="N",
-        help="how long to train: about five seconds a step on two cores, a sixth of one on a large GPU",
+        help="how long to train: about fifteen seconds a step on two cores; with --large half a second on a large GPU",
     )
     parser.add_argument(
         "--minutes", type=float, metavar="M", help="end after so many, with fewer steps if need be"
