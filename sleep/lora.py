@@ -29,17 +29,20 @@ def expand(
     seed: int,
     past: Path | None = None,
     above: int = 0,
+    scale: float = 2.0,
 ) -> list[Tensor]:
     """Unmask new rank on the network and return the tensors that may move (Sleep, arXiv 2606.03979: expansion).
 
     The adapter of earlier nights in `past` is merged into the weights in memory, so that the network with the new rank
     off is the smaller self: the teacher, and the control of the exam. Nothing on disk changes. In the layers below
-    `above` the new rank stays at nothing.
+    `above` the new rank stays at nothing. It adds `scale`·B·A.
     """
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(seed)
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(targets), lora_dropout=0.0)
+    config = LoraConfig(
+        r=rank, lora_alpha=scale * rank, target_modules=list(targets), lora_dropout=0.0
+    )  # fmt: skip
     with model.lock:
         network = bare(model.network)
         if past is not None:

@@ -66,6 +66,7 @@ def seed(room: Room) -> Iterator[NightEvent]:
         seed=room.seed,
         past=room.past,
         above=lowest,
+        scale=room.config.scale,
     )
     with room.model.hastened():
         yield from _learn(room, bottom(room.model, lowest))
