@@ -42,7 +42,7 @@ def expand(
     torch.manual_seed(seed)
     config = LoraConfig(
         r=rank, lora_alpha=scale * rank, target_modules=list(targets), lora_dropout=0.0
-    )  # fmt: skip
+    )
     with model.lock:
         network = bare(model.network)
         if past is not None:

@@ -37,8 +37,8 @@ class SleepConfig:
     above: float = 0.4
     """… in the layers above this share of the network's depth …"""
     scale: float = 8.0
-    """… and adds so many times B·A. Adam moves either factor as fast, so this lets B, which begins at zero, learn faster
-    than A (LoRA+, Hayou et al. 2024, arXiv 2402.12354)."""
+    """… and adds so many times B·A. Adam moves either factor as fast, so that B, which begins at zero, learns
+    faster than A (LoRA+, Hayou et al. 2024, arXiv 2402.12354)."""
     dreams: DreamConfig = field(default_factory=DreamConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     imitation: ImitationConfig = field(default_factory=ImitationConfig)
