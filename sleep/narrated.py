@@ -13,6 +13,9 @@ from sleep.events import Progressed
 
 T = TypeVar("T")
 Tick = Callable[[int, int], None]
+TELLING = (
+    0.01  # share done before the time left is told: the first bit waits for everything before it
+)
 
 
 def onwards(before: int, total: int, progress: Tick) -> Callable[[int], None]:
@@ -42,7 +45,7 @@ def narrated(
             raise _Abandoned
         check()
         spent = time.monotonic() - began
-        left = spent / done * (total - done) if done else None
+        left = spent / done * (total - done) if done > TELLING * total else None
         queue.put(
             Progressed(night=night, phase=phase, done=done, total=total, left=left, note=note)
         )
