@@ -13,9 +13,8 @@ from sleep.events import Progressed
 
 T = TypeVar("T")
 Tick = Callable[[int, int], None]
-TELLING = (
-    0.01  # share done before the time left is told: the first bit waits for everything before it
-)
+TELLING = 0.01
+"""Share that is done before the time left is told: the first bit takes as long as all that comes before it."""
 
 
 def onwards(before: int, total: int, progress: Tick) -> Callable[[int], None]:
