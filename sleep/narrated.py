@@ -13,7 +13,7 @@ from sleep.events import Progressed
 
 T = TypeVar("T")
 Tick = Callable[[int, int], None]
-TELLING = 0.01
+TELLING = 0.05
 """Share that is done before the time left is told: the first bit takes as long as all that comes before it."""
 
 

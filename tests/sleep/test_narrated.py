@@ -8,7 +8,7 @@ from sleep.narrated import Tick, narrated
 
 def test_no_time_left_is_told_from_the_first_bit_of_the_work() -> None:
     def work(tick: Tick) -> str:
-        for done in (1, 10, 11, 1000):
+        for done in (1, 50, 51, 1000):
             tick(done, 1000)
         return "done"
 
