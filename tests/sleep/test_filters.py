@@ -99,9 +99,11 @@ def answer(number: int, right: bool, control: bool = False) -> ExamAnswer:
     )  # fmt: skip
 
 
-def test_two_thirds_pass_where_the_control_was_wrong() -> None:
-    assert judge(memory(1), [answer(1, True), answer(1, True), answer(1, False)]).passed
-    assert not judge(memory(1), [answer(1, True), answer(1, False), answer(1, False)]).passed
+def test_every_question_must_be_right_where_the_control_was_wrong() -> None:
+    assert judge(memory(1), [answer(1, True)] * 4).passed
+    assert judge(memory(1), [*[answer(1, True)] * 3, answer(1, False, True)]).passed
+    missed = judge(memory(1), [*[answer(1, True)] * 3, answer(1, False)])
+    assert not missed.passed and missed.reason == "3 of 4 exam questions right"
     assert not judge(memory(1), [answer(1, True), answer(1, True)]).passed  # too few questions
     assert not judge(
         memory(1), [answer(1, True, True), answer(1, True, True), answer(1, False)]
