@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from memory.episode import DreamKind, MemoryId
+from memory.episode import Dream, DreamKind, MemoryId
 from sleep.dreams import DreamConfig
 from sleep.teaching import Rehearsed
 from sleep.words import content, normal, stem
@@ -18,22 +18,32 @@ LEAST_QUESTIONS = 3  # below, nothing is proved
 
 
 def choose(
-    rehearsed: Sequence[Rehearsed], config: DreamConfig, *, exam: int, seed: int
+    rehearsed: Sequence[Rehearsed],
+    config: DreamConfig,
+    *,
+    exam: int,
+    seed: int,
+    before: Sequence[Dream] = (),
 ) -> list[Rehearsed]:
     """Set cues aside for the exam, then keep the top k by gap and some at random; `used` and `held_out` say which.
 
-    Held-out cues come from as many kinds as there are; none is worded like one that is trained on.
+    Held-out cues come from as many kinds as there are; none is worded like one that is trained on, nor like one that
+    was trained on in a night `before`, and what was an exam question then isn't learnt.
     """
+    trained, examined = defaultdict(list), defaultdict(list)
+    for d in before:
+        (examined if d.held_out else trained)[d.memories].append(d)
     draw = random.Random(seed)
     groups: dict[tuple[MemoryId, ...], list[Rehearsed]] = defaultdict(list)
     for r in rehearsed:
         groups[r.dream.memories].append(r)
     out: list[Rehearsed] = []
-    for group in groups.values():
+    for memories, every in groups.items():
+        group = _unlike(every, examined[memories])
         told = [r for r in group if r.dream.kind is not DreamKind.NEVER]
         never = [r for r in group if r.dream.kind is DreamKind.NEVER]
-        held = _held_out(told, exam, draw)
-        rest = [r for r in told if not any(r is h or alike(r.dream.cue, h.dream.cue) for h in held)]
+        held = _held_out(_unlike(told, trained[memories]), exam, draw)
+        rest = _unlike(told, [h.dream for h in held])
         rest.sort(key=lambda r: -r.dream.gap)
         best, others = (
             rest[: config.keep - config.at_random],
@@ -45,6 +55,11 @@ def choose(
         out += [replace(r, dream=replace(r.dream, used=True)) for r in best]
         out += [replace(r, dream=replace(r.dream, held_out=True)) for r in (*held, *unseen)]
     return out
+
+
+def _unlike(rehearsed: Sequence[Rehearsed], others: Sequence[Dream]) -> list[Rehearsed]:
+    """Those that ask for none of the same things as `others` in the same words."""
+    return [r for r in rehearsed if not any(alike(r.dream.cue, o.cue) for o in others)]
 
 
 def _held_out(told: Sequence[Rehearsed], exam: int, draw: random.Random) -> list[Rehearsed]:

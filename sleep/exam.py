@@ -24,7 +24,7 @@ from sleep.loss import divergence
 from sleep.words import abstains, agrees
 
 ANSWER_TOKENS = 40
-SHRINK, LEAST_LEFT = 0.93, 0.7
+LEAST_LEFT = 0.7  # of what a night learnt, when it is tempered
 Progress = Callable[[int, int], None]
 
 
@@ -142,16 +142,24 @@ def temper(
     *,
     progress: Progress = lambda done, total: None,
 ) -> float:
-    """Shrink tonight's rank until perplexity on the probe text is at most `most` over `before`; the share that is left.
+    """Shrink tonight's rank until perplexity on the probe text is about `most` over `before`; the share that is left.
 
     What was learnt survives a little less of it; general ability, which falls with the square, need not be thrown away
-    with the night.
+    with the night. Two measurements: as learnt, and at the least that may be left. What a share between costs lies
+    below the line between them, since it grows faster than the share.
     """
-    left, times, enough = 1.0, 0, math.ceil(math.log(LEAST_LEFT) / math.log(SHRINK))
-    while left > LEAST_LEFT and not perplexity(model, probe_text()) <= before * (1.0 + most):
-        lora.shrink(model, SHRINK)
-        left, times = left * SHRINK, times + 1
-        progress(times, enough)
+    limit = before * (1.0 + most)
+    whole = perplexity(model, probe_text())
+    progress(1, 2)
+    if whole <= limit:
+        return 1.0
+    lora.shrink(model, LEAST_LEFT)
+    least = perplexity(model, probe_text())
+    progress(2, 2)
+    if not least < limit:  # not a number, too
+        return LEAST_LEFT
+    left = LEAST_LEFT + (1.0 - LEAST_LEFT) * (limit - least) / (whole - least)
+    lora.shrink(model, left / LEAST_LEFT)
     return round(left, 2)
 
 

@@ -127,7 +127,10 @@ def dream(room: Room) -> Iterator[NightEvent]:
                 lead=room.config.beginning, progress=tick,
             ),
         )  # fmt: skip
-    room.rehearsed = curriculum.choose(read, config, exam=room.config.exam, seed=room.seed)
+    room.rehearsed = curriculum.choose(
+        read, config, exam=room.config.exam, seed=room.seed,
+        before=[d for d in room.ledger.dreams() if d.night != room.number],
+    )  # fmt: skip
     room.ledger.clear_dreams(room.number)
     room.ledger.add_dreams([r.dream for r in room.rehearsed])
     room.report["dreams"] = {
@@ -235,8 +238,9 @@ def clear(room: Room) -> Iterator[NightEvent]:
                     m.id, state=MemoryState.CONSOLIDATED, night=room.number, failures=0, reason=""
                 )
             else:
+                failures = m.failures + j.failed
                 room.ledger.set_memory(
-                    m.id, state=MemoryState.KEPT_BACK, failures=m.failures + 1, reason=j.reason
+                    m.id, state=MemoryState.KEPT_BACK, failures=failures, reason=j.reason
                 )
         every = room.ledger.memories()
         unread = room.ledger.bookmarks()

@@ -34,8 +34,8 @@ def estimate(count: int, config: Any, *, hastened: bool = False) -> float:
     return float(start + count * each)
 
 
-def ending(count: int, *, hastened: bool = False) -> float:
-    """Seconds that a night needs after learning: weighing what it cost, the exam, saving."""
+def ending(count: float, *, hastened: bool = False) -> float:
+    """Seconds that a night needs after learning: weighing what it cost, the exam of `count` memories, saving."""
     return float(0.4 * START[hastened] + count * EXAM[hastened])
 
 

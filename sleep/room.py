@@ -45,6 +45,8 @@ class SleepConfig:
     limits: Limits = field(default_factory=Limits)
     exam: int = 4
     """Questions a memory, set aside before training."""
+    tried: int = 24
+    """Dreams a memory, at most, that are learnt again where earlier nights had to keep it back."""
     recited: int = 16
     """Dreams a memory whose reply is learnt to its end; of the others only its beginning."""
     in_view: float = 0.05

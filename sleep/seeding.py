@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from memory.episode import MemoryState, Phase
+from memory.episode import DreamKind, MemoryState, Phase
 from sleep import exam, lora, rehearsal, teaching
 from sleep.associate import histories, nearest
 from sleep.bottom import Bottom, bottom, depth
@@ -46,6 +46,22 @@ def _earlier(room: Room) -> list[Rehearsed]:
     ]
     some = teaching.spread(kept, room.config.earlier_dreams, room.seed)
     return teaching.self_taught(room.model, some, room.config.dreams.certain)
+
+
+def _tried(room: Room) -> list[Rehearsed]:
+    """What earlier nights dreamt of the memories that they had to keep back: still true, and so many cues more."""
+    tonight = {m.id for m in room.memories}
+    kept = [
+        d
+        for d in room.ledger.dreams(used=True)
+        if d.night != room.number and d.kind is not DreamKind.NEVER and set(d.memories) <= tonight
+    ]
+    some = teaching.spread(kept, room.config.tried * len(tonight), room.seed)
+    told = histories(room.ledger, room.memories)
+    return teaching.recall(
+        room.model, some, told, room.config.dreams.certain,
+        short=teaching.brief(some, 0, room.seed), lead=room.config.beginning,
+    )  # fmt: skip
 
 
 def seed(room: Room) -> Iterator[NightEvent]:
@@ -91,9 +107,11 @@ def _learn(room: Room, below: Bottom | None) -> Iterator[NightEvent]:
     lessons = [
         *teaching.lessons(tonight),
         *teaching.in_view(room.model, tonight, told, near, config.in_view, seed=room.seed),
-        *(r.lesson for r in room.earlier),
+        *(r.lesson for r in (*_tried(room), *room.earlier)),
     ]
-    deadline = room.deadline - ending(len(room.memories), hastened=room.model.hastens)
+    known = len(room.ledger.memories(state=MemoryState.CONSOLIDATED))
+    asked = len(room.memories) + min(known, config.earlier_questions / config.exam)
+    deadline = room.deadline - ending(asked, hastened=room.model.hastens)
     room.staging.mkdir(parents=True, exist_ok=True)
     losses = []
     course = Course(lessons, config.training, room.seed)

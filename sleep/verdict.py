@@ -1,7 +1,7 @@
 """The verdict: memory by memory, then the whole night; it fails closed.
 
-A memory passes with every question of its exam right that the control got wrong. An episode leaves the buffer when
-every memory in it passed or was superseded. A global alarm throws the night away.
+A memory passes with every question of its exam right. An episode leaves the buffer when every memory in it passed or
+was superseded. A global alarm throws the night away.
 """
 
 from __future__ import annotations
@@ -15,15 +15,25 @@ from sleep.curriculum import LEAST_QUESTIONS
 from sleep.exam import Drift
 
 
+NEARLY = 2 / 3  # of its questions right: kept back, and no failure
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The verdict on one memory. `counted` questions were wrong without the adapter."""
+    """The verdict on one memory."""
 
     memory: MemoryId
     passed: bool
     right: int
     asked: int
     reason: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether this night counts towards those after which a memory stays in the buffer for good."""
+        return not self.passed and (
+            self.asked < LEAST_QUESTIONS or self.right < NEARLY * self.asked
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,21 +56,12 @@ def judge(memory: Memory, answers: Sequence[ExamAnswer]) -> Judgement:
     if len(mine) < LEAST_QUESTIONS:
         reason = f"only {len(mine)} of {LEAST_QUESTIONS} exam questions could be dreamt"
         return Judgement(memory=memory.id, passed=False, right=0, asked=len(mine), reason=reason)
-    counted = [a for a in mine if not a.control_right]
-    right = sum(a.right for a in counted)
-    if not counted:  # it could be answered all along: nothing to lose by letting go, if it still is
-        kept = all(a.right for a in mine)
-        reason = "" if kept else "known before tonight, and not any more"
-        return Judgement(
-            memory=memory.id, passed=kept, right=len(mine), asked=len(mine), reason=reason
-        )
     # Of what passes with one wrong a person's questions find less (sleep/LAB.md). What is kept back is only learnt
-    # again; what is let go too early is lost.
-    passed = right == len(counted)
-    reason = "" if passed else f"{right} of {len(counted)} exam questions right"
-    return Judgement(
-        memory=memory.id, passed=passed, right=right, asked=len(counted), reason=reason
-    )
+    # again; what is let go too early is lost. What an earlier night taught counts, as long as it is still known.
+    right = sum(a.right for a in mine)
+    passed = right == len(mine)
+    reason = "" if passed else f"{right} of {len(mine)} exam questions right"
+    return Judgement(memory=memory.id, passed=passed, right=right, asked=len(mine), reason=reason)
 
 
 def alarm(drift: Drift, earlier: Sequence[ExamAnswer], limits: Limits) -> str | None:

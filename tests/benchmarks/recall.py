@@ -27,6 +27,7 @@ from tui.root import Options, Root
 from tui.say import Say
 
 DATA = Path(str(files("data")))
+SETS = ("thirty", "messy", "peer", "tuning")
 
 
 def main() -> None:
@@ -39,10 +40,12 @@ def main() -> None:
         print(json.dumps(measure(args.set, args.budget, options), ensure_ascii=False))
 
 
-def arguments(description: str | None, chosen: str) -> argparse.ArgumentParser:
-    """What every benchmark of recall takes: a set, and the model and machine to measure."""
+def arguments(
+    description: str | None, chosen: str, *, several: bool = False
+) -> argparse.ArgumentParser:
+    """What every benchmark of recall takes: a set (or several, with commas), and the model and machine to measure."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--set", default=chosen, choices=["thirty", "messy", "peer", "tuning"])
+    parser.add_argument("--set", default=chosen, choices=None if several else SETS)
     for name in ("--model", "--device", "--dtype"):
         parser.add_argument(name)
     return parser

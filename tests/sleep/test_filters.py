@@ -99,15 +99,23 @@ def answer(number: int, right: bool, control: bool = False) -> ExamAnswer:
     )  # fmt: skip
 
 
-def test_every_question_must_be_right_where_the_control_was_wrong() -> None:
+def test_every_question_must_be_right_and_known_before_is_no_excuse() -> None:
     assert judge(memory(1), [answer(1, True)] * 4).passed
-    assert judge(memory(1), [*[answer(1, True)] * 3, answer(1, False, True)]).passed
+    assert judge(memory(1), [answer(1, True, True)] * 4).passed  # an earlier night taught it
+    assert not judge(memory(1), [*[answer(1, True)] * 3, answer(1, False, True)]).passed
     missed = judge(memory(1), [*[answer(1, True)] * 3, answer(1, False)])
     assert not missed.passed and missed.reason == "3 of 4 exam questions right"
     assert not judge(memory(1), [answer(1, True), answer(1, True)]).passed  # too few questions
-    assert not judge(
-        memory(1), [answer(1, True, True), answer(1, True, True), answer(1, False)]
-    ).passed
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "failed"), [(4, 0, False), (3, 1, False), (2, 1, False), (2, 2, True), (2, 0, True)]
+)
+def test_only_a_night_with_less_than_two_thirds_counts_as_failed(
+    right: int, wrong: int, failed: bool
+) -> None:
+    exam = [*[answer(1, True)] * right, *[answer(1, False)] * wrong]
+    assert judge(memory(1), exam).failed is failed
 
 
 def test_an_episode_leaves_only_with_all_its_memories() -> None:

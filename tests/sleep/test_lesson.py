@@ -98,6 +98,11 @@ def test_a_night_is_tempered_until_general_ability_is_back(tmp_path: Path) -> No
     before = exam.perplexity(model, exam.probe_text())
     ticks: list[tuple[int, int]] = []
     assert exam.temper(model, untouched, 1e9) == 1.0  # nothing to mend
-    left = exam.temper(model, untouched, 0.0, progress=lambda *tick: ticks.append(tick))
-    assert left < 0.75 and ticks[-1] == (len(ticks), len(ticks))
-    assert untouched < exam.perplexity(model, exam.probe_text()) < before
+    kept = lora.state(model)
+    assert exam.temper(model, untouched, 0.0, progress=lambda *tick: ticks.append(tick)) == 0.7
+    least = exam.perplexity(model, exam.probe_text())
+    assert ticks[-1] == (2, 2) and untouched < least < before
+    lora.restore(model, kept)
+    between = (least + before) / 2
+    assert 0.7 < exam.temper(model, untouched, between / untouched - 1.0) < 1.0
+    assert least < exam.perplexity(model, exam.probe_text()) <= 1.01 * between

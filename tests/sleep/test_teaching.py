@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from sleep import lora, teaching
 from sleep.curriculum import _held_out, alike, choose, nearness
 from sleep.dreams import DreamConfig
 from sleep.lesson import Lesson, beginning, hard
-from sleep.prepare import enter
+from sleep.room import Room
 from sleep.seeding import _learn
 from sleep.teaching import Rehearsed
 
@@ -73,6 +74,18 @@ def test_of_two_neighbours_one_is_practised_and_one_examined() -> None:
     assert sorted((d.used, d.held_out) for d in never) == [(False, True), (True, False)]
 
 
+def test_what_was_learnt_before_is_no_exam_question_and_what_was_one_is_not_learnt() -> None:
+    animals = ("hamster", "canary", "tortoise", "pony", "lizard", "goldfish", "rabbit", "goat")
+    fresh = [rehearsed(f"Which {a} purrs?", used=False) for a in animals]
+    before = [
+        replace(r.dream, used=i < 4, held_out=i == 4) for i, r in enumerate(fresh[:5])
+    ]
+    chosen = [r.dream for r in choose(fresh, DreamConfig(), exam=3, seed=0, before=before)]
+    cues = {d.cue for d in chosen if d.held_out}
+    assert len(cues) == 2 and cues < {f"Which {a} purrs?" for a in animals[5:]}
+    assert fresh[4].dream.cue not in {d.cue for d in chosen}
+
+
 def test_asked_the_same_way_is_alike() -> None:
     assert alike("What's my cat called?", "What is the name of my cat?")
     assert not alike("Where is my cat?", "What is my cat?")
@@ -107,26 +120,48 @@ def test_what_was_read_to_its_end_is_learnt_to_its_end() -> None:
         assert sorted(r.lesson.answers for r in kept) == [2] * 6 + [3] * 3
 
 
-def test_a_night_learns_only_some_replies_to_their_end(
-    home_path: Path, tiny_checkpoint: Path, embedder: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def night(home_path: Path, tiny_checkpoint: Path, embedder: object) -> Iterator[Room]:
+    """A night about one memory, with eight dreams of it, about to learn."""
     room = Bedroom(home_path, tiny_checkpoint, embedder)
     room.tell(TOLD[ONE][0])
-    night, _ = enter(
-        room.home, room.model, room.checkpoint, room.store, embedder, room.config, None, lambda: False
-    )  # fmt: skip
+    night = room.evening()
     night.config = replace(night.config, recited=2, in_view=0.0)
     night.memories = room.home.ledger.add_memories([(night.episodes[0].id, TOLD[ONE][0], NOON)])
     night.rehearsed = [
         replace(rehearsed(f"What is number {i}?"), lesson=hard([3, 4], [5] * 12)) for i in range(8)
     ]
     night.moving = lora.expand(room.model, rank=2, targets=lora.MLP, seed=0)
-    learnt: list[Lesson] = []
+    yield night
+    room.home.close()
+
+
+def learnt(night: Room, monkeypatch: pytest.MonkeyPatch) -> list[Lesson]:
+    out: list[Lesson] = []
     monkeypatch.setattr(
-        "sleep.seeding.train",
-        lambda _, __, course, *___, **____: learnt.extend(course.lessons) or [],
+        "sleep.seeding.train", lambda _, __, course, *___, **____: out.extend(course.lessons) or []
     )
     monkeypatch.setattr("sleep.seeding.imitate", lambda *_, **__: iter(()))
     list(_learn(night, None))
-    assert sorted(x.answers for x in learnt) == [7] * 6 + [12] * 2
-    room.home.close()
+    return out
+
+
+def test_a_night_learns_only_some_replies_to_their_end(
+    night: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sorted(x.answers for x in learnt(night, monkeypatch)) == [7] * 6 + [12] * 2
+
+
+def test_what_was_dreamt_of_a_memory_that_was_kept_back_is_learnt_again(
+    night: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = [replace(rehearsed(f"Is {i} it?").dream, night=0) for i in range(5)]
+    exam = replace(old[0], cue="Who?", used=False, held_out=True)
+    never = replace(old[0], cue="Why?", kind=DreamKind.NEVER)
+    strange = replace(old[0], cue="Where?", memories=(TWO,))
+    night.ledger.add_memories([(night.episodes[0].id, TOLD[TWO][0], NOON)])
+    night.ledger.add_dreams([*old, exam, never, strange])
+    prompts = [night.model.tokenizer.decode(x.ids[: x.start]) for x in learnt(night, monkeypatch)]
+    assert len(prompts) == 8 + 5 and sum(f"Is {i} it?" in p for i in range(5) for p in prompts) == 5
+    night.config = replace(night.config, tried=2)
+    assert len(learnt(night, monkeypatch)) == 8 + 2
