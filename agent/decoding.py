@@ -106,22 +106,39 @@ def merged(network: Any, replies: int) -> Iterator[Any]:
     if not isinstance(network, PeftModel) or replies <= FEW:
         yield inner
         return
-    kept = []
+    kept = merge(inner)
+    try:
+        with network.disable_adapter() if kept else nullcontext():
+            yield inner
+    finally:
+        put_back(kept)
+
+
+Kept = list[tuple[Any, Any]]
+"""Layers and the weights that they had."""
+
+
+def merge(inner: Any) -> Kept:
+    """Add the adapter that is on to the weights of the layers it is on; returns what `put_back` takes."""
+    kept: Kept = []
     for module in inner.modules():
         if not hasattr(module, "lora_A") or module.disable_adapters:
             continue
         base = module.get_base_layer()
         with torch.no_grad():
             delta = sum(module.get_delta_weight(a) for a in module.active_adapters)
+            if not delta.any():  # a layer in which nothing was learnt
+                continue
             weight = base.weight + delta.to(base.weight.dtype)
         kept.append((base, base.weight))
         base.weight = torch.nn.Parameter(weight, requires_grad=False)
-    try:
-        with network.disable_adapter() if kept else nullcontext():
-            yield inner
-    finally:
-        for base, weight in kept:
-            base.weight = weight
+    return kept
+
+
+def put_back(kept: Kept) -> None:
+    """Give layers the very weights that they had."""
+    for layer, weight in kept:
+        layer.weight = weight
 
 
 def until_stop(pieces: Iterator[str], stop: Sequence[str]) -> Iterator[str]:

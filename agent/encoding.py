@@ -91,6 +91,11 @@ class Encoder:
             str(t) for t in self.tokenizer.batch_decode([[i] for i in range(len(self.tokenizer))])
         ]
 
+    @property
+    def tokens(self) -> tuple[dict[str, int], int]:
+        """The vocabulary and the token that ends a turn: models that share both cut text alike."""
+        return self.tokenizer.get_vocab(), self.end_id
+
     def text(self, row: Sequence[int], stop: Sequence[str] = ()) -> str:
         """A decoded row as text, cut at the first stop string."""
         text = str(self.tokenizer.decode(row, skip_special_tokens=True))

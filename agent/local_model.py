@@ -14,28 +14,30 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, TextIteratorStreamer
+from transformers import TextIteratorStreamer
 
 from agent import engine
 from agent.adapter import put_on
 from agent.decoding import (
     LEAST_PARAMETERS,
+    Kept,
     bare,
     bare_inside,
     bfloat16_is_faster,
     give_back,
+    merge,
     merged,
     only,
     pick_device,
-    pick_dtype,
+    put_back,
     round_off,
     until_stop,
 )
-from agent.encoding import Encoder, template_error
+from agent.encoding import Encoder
+from agent.loading import loaded
 from agent.model import Sampling, check_room
 from agent.packing import Packed
 from memory.episode import Turn
-from memory.errors import WeightsError, in_short
 
 
 class LocalModel(Encoder):
@@ -50,6 +52,7 @@ class LocalModel(Encoder):
         self.has_instincts = has_instincts
         self.lock = threading.RLock()
         self.may_round = False
+        self._kept: Kept = []  # what was under an adapter that went into the weights
 
     @classmethod
     def load(
@@ -67,35 +70,9 @@ class LocalModel(Encoder):
         Raises:
             WeightsError: the folder can't be loaded, or its tokenizer has no chat template that works.
         """
-        where = pick_device(device)
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(path)
-            network, found = AutoModelForCausalLM.from_pretrained(
-                path,
-                dtype=pick_dtype(dtype, where),
-                attn_implementation="sdpa",
-                use_safetensors=True,
-                output_loading_info=True,
-            )
-        except Exception as error:  # readers of foreign files raise anything
-            raise WeightsError(
-                f"The model at {path} can't be loaded ({in_short(error)}); copy or pull it again."
-            ) from error
-        if missing := sorted(found["missing_keys"]):  # they would be made up at random
-            raise WeightsError(
-                f"The model at {path} lacks {len(missing)} of its weights ({missing[0]} …); copy or pull it again."
-            )
-        if not tokenizer.chat_template:
-            raise WeightsError(
-                f"The model {name} has no chat template, so it can't hold a conversation; use a chat model."
-            )
-        if wrong := template_error(tokenizer):
-            raise WeightsError(
-                f"The chat template of {name} can't be used ({in_short(wrong)}); mend it or use another model."
-            )
-        network.to(where).eval().requires_grad_(False)
+        network, tokenizer = loaded(path, name, pick_device(device), dtype)
         model = cls(network, tokenizer, name=name, has_instincts=has_instincts)
-        model.may_round = dtype == "auto" and where.type == "cpu"
+        model.may_round = dtype == "auto" and model.device.type == "cpu"
         if adapter is not None:
             model.wear(adapter)
         return model
@@ -103,10 +80,26 @@ class LocalModel(Encoder):
     def wear(self, adapter: Path | None) -> None:
         """Put on the adapter in this folder instead of the present one; None takes it off."""
         with self.lock:
-            self.network = bare(self.network)
+            self.bare()
             if adapter is not None:
                 self.network = put_on(self.network, adapter, low_cpu_mem_usage=False)
                 self.network.eval().requires_grad_(False)
+
+    def bare(self) -> Any:
+        """The network with no adapter on it or in it, as it was loaded."""
+        with self.lock:
+            self.network = bare(self.network)
+            put_back(self._kept)
+            self._kept = []
+            return self.network
+
+    def become(self, adapter: Path) -> Any:
+        """Let the weights themselves be what this adapter makes of them, until it is taken off by `wear` or `bare`."""
+        with self.lock:
+            self.wear(adapter)
+            self._kept = merge(bare_inside(self.network))
+            self.network = bare(self.network)
+            return self.network
 
     @property
     def wears(self) -> bool:

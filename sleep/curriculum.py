@@ -30,7 +30,8 @@ def choose(
     Held-out cues come from as many kinds as there are; none is worded like one that is trained on, nor like one that
     was trained on in a night `before`, and what was an exam question then isn't learnt.
     """
-    trained, examined = defaultdict(list), defaultdict(list)
+    trained: dict[tuple[MemoryId, ...], list[Dream]] = defaultdict(list)
+    examined: dict[tuple[MemoryId, ...], list[Dream]] = defaultdict(list)
     for d in before:
         (examined if d.held_out else trained)[d.memories].append(d)
     draw = random.Random(seed)

@@ -20,7 +20,7 @@ from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import Dream, DreamKind, MemoryId
-from sleep import taboo
+from sleep import taboo, teaching
 from sleep.lesson import Lesson, chunks, scored, surer
 from sleep.narrated import onwards
 from sleep.teaching import Rehearsed
@@ -225,6 +225,7 @@ def read_again(
     lead: int,
     nearest: Collection[Dream] = (),
     short: Collection[Dream] = (),
+    student: LocalModel | None = None,
     progress: Progress = lambda done, total: None,
 ) -> list[Rehearsed]:
     """The dreams that a second reading answers the same, with their gap and the teacher's log-probabilities.
@@ -233,7 +234,8 @@ def read_again(
     the memory itself, the reply is true and the choice is the retriever's, the better judge of far questions; the
     reader need not agree, and is no teacher then. Of those in `short` only the first `lead` tokens of the reply are
     read: what follows is recited, whatever the cue.
-    gap = NLL(student, without the episode) − NLL(teacher, with it), in nats a token of the first `lead`.
+    gap = NLL(student, without the episode) − NLL(teacher, with it), in nats a token of the first `lead`; the lessons
+    are the student's, which is the reader itself unless it is given.
     """
     spoken = [model.encode_reply(d.reply) for d in dreams]
     replies = [r[:lead] if d in short else r for d, r in zip(dreams, spoken, strict=True)]
@@ -262,16 +264,21 @@ def read_again(
         if agreed[i] or (d in nearest and faithful(d.reply, texts[i]))
     ]
     total = len(dreams) + len(sure)
-    blank = [(model.encode(prompt.chat(dreams[i].cue)), replies[i][:lead]) for i in sure]
-    unread = scored(model, blank, adapter=True, progress=more)
-    out = []
-    for i, (own, _, _), (ids, _) in zip(sure, unread, blank, strict=True):
+    lessons = []
+    for i in sure:
         logp, top_ids, top_logp = read[i]
-        gap = float((logp[:lead] - own).mean())
+        ids = model.encode(prompt.chat(dreams[i].cue))
         lesson = Lesson((*ids, *replies[i]), len(ids), top_ids, top_logp)
         share = config.certain if agreed[i] else 1.0
-        out.append(Rehearsed(replace(dreams[i], gap=gap), surer(lesson, logp, share)))
-    return out
+        lessons.append(Rehearsed(dreams[i], surer(lesson, logp, share)))
+    out = teaching.carried(lessons, model, student or model)
+    blank = [r.lesson.parted(lead) for r in out]
+    unread = scored(student or model, blank, adapter=True, progress=more)
+    gaps = [
+        float(read[i][0][:lead].mean() - own.mean())
+        for i, (own, _, _) in zip(sure, unread, strict=True)
+    ]
+    return [replace(r, dream=replace(r.dream, gap=g)) for r, g in zip(out, gaps, strict=True)]
 
 
 def confirms(

@@ -36,6 +36,10 @@ class Lesson:
     def answers(self) -> int:
         return len(self.ids) - self.start
 
+    def parted(self, most: int | None = None) -> tuple[list[int], list[int]]:
+        """(prompt, answer), of the answer at most the first `most` tokens."""
+        return list(self.ids[: self.start]), list(self.ids[self.start :][:most])
+
 
 def hard(prompt: Sequence[int], answer: Sequence[int], weight: float = 1.0) -> Lesson:
     """A lesson whose teacher is certain: the KL divergence becomes plain cross-entropy."""

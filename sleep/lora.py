@@ -11,8 +11,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from agent.adapter import put_on
-from agent.decoding import bare
 from agent.local_model import LocalModel
 
 ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -33,9 +31,9 @@ def expand(
 ) -> list[Tensor]:
     """Unmask new rank on the network and return the tensors that may move (Sleep, arXiv 2606.03979: expansion).
 
-    The adapter of earlier nights in `past` is merged into the weights in memory, so that the network with the new rank
-    off is the smaller self: the teacher, and the control of the exam. Nothing on disk changes. In the layers below
-    `above` the new rank stays at nothing. It adds `scale`·B·A.
+    The network becomes, in memory, what the adapter of earlier nights in `past` makes of it, so that with the new rank
+    off it is the smaller self: the teacher, and the control of the exam. In the layers below `above` the new rank stays
+    at nothing. It adds `scale`·B·A.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -44,9 +42,7 @@ def expand(
         r=rank, lora_alpha=scale * rank, target_modules=list(targets), lora_dropout=0.0
     )
     with model.lock:
-        network = bare(model.network)
-        if past is not None:
-            network = put_on(network, past).merge_and_unload()
+        network = model.become(past) if past is not None else model.bare()
         network.requires_grad_(False)
         model.network = get_peft_model(network, config).eval()
         for name, factor in _factors(model):

@@ -47,11 +47,14 @@ def sleep(
     embedder: Embedder,
     config: Config,
     *,
+    teacher: LocalModel | None = None,
     budget_minutes: float | None = None,
     dry_run: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[NightEvent]:
     """Sleep once: a new night, or the one that was interrupted.
+
+    `model` learns; it reads, dreams and teaches too, unless there is a `teacher` that does.
 
     Yields events, the last of them `NightEnded`. Raises NothingToLearn when there is no memory to learn,
     UsageError for a budget too small for one memory, and Interrupted at a safe point after `stop()`; the ledger
@@ -60,7 +63,9 @@ def sleep(
     if dry_run:
         yield NightEnded(night=0, outcome="dry_run", report=plan(home, config, budget_minutes))
         return
-    room, resumed = enter(home, model, checkpoint, store, embedder, config, budget_minutes, stop)
+    room, resumed = enter(
+        home, model, checkpoint, store, embedder, config, budget_minutes, stop, teacher=teacher
+    )
     try:
         yield from _steps(room, resumed)
     finally:

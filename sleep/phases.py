@@ -45,7 +45,7 @@ def replay(room: Room) -> Iterator[NightEvent]:
     reading = yield from room.narrated(
         Phase.REPLAYED, "remembering the day",
         lambda tick: memories_in(
-            room.model, fresh, begun=begun, had=had, most=most - backlog,
+            room.teacher, fresh, begun=begun, had=had, most=most - backlog,
             deadline=began + READING * left, progress=tick,
         ),
     )  # fmt: skip
@@ -78,7 +78,7 @@ def replay(room: Room) -> Iterator[NightEvent]:
     yield from room.narrated(
         Phase.REPLAYED, "looking for what changed",
         lambda tick: supersede(
-            room.model, room.embedder, ledger, able[:most],
+            room.teacher, room.embedder, ledger, able[:most],
             most=comparisons(left, hastened=hastened), progress=tick,
         ),
     )  # fmt: skip
@@ -101,15 +101,15 @@ def dream(room: Room) -> Iterator[NightEvent]:
             f"{2 * budget:g}."
         )
     config, told = room.config.dreams, histories(room.ledger, room.memories)
-    with room.model.hastened():
+    with room.teacher.hastened():
         whole = yield from room.narrated(
             Phase.DREAMT, "saying the day back",
-            lambda tick: dreams.retold(room.model, told, progress=tick),
+            lambda tick: dreams.retold(room.teacher, told, progress=tick),
         )  # fmt: skip
         raw, reached = yield from room.narrated(
             Phase.DREAMT, "dreaming",
             lambda tick: dreams.sample(
-                room.model, told, whole, config, night=room.number, seed=room.seed,
+                room.teacher, told, whole, config, night=room.number, seed=room.seed,
                 deadline=time.monotonic() + SAMPLING * left, progress=tick,
             ),
         )  # fmt: skip
@@ -123,8 +123,8 @@ def dream(room: Room) -> Iterator[NightEvent]:
         read = yield from room.narrated(
             Phase.DREAMT, "reading them again",
             lambda tick: dreams.read_again(
-                room.model, raw, told, near, config, nearest=first, short=short,
-                lead=room.config.beginning, progress=tick,
+                room.teacher, raw, told, near, config, nearest=first, short=short,
+                lead=room.config.beginning, student=room.model, progress=tick,
             ),
         )  # fmt: skip
     room.rehearsed = curriculum.choose(

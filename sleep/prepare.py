@@ -62,6 +62,8 @@ def enter(
     config: Config,
     budget_minutes: float | None,
     stop: Callable[[], bool],
+    *,
+    teacher: LocalModel | None = None,
 ) -> tuple[Room, bool]:
     """The room of a new night, or of the one that was interrupted (then True)."""
     own = settings(config, budget_minutes)
@@ -86,7 +88,8 @@ def enter(
         private_dir(cache_path() / "rehearsal") / f"{base_hash[:12]}{base_hash[-12:]}.safetensors"
     )
     room = Room(
-        home=home, model=model, store=store, embedder=embedder, config=own, cache=texts, number=night.number,
+        home=home, model=model, teacher=teacher or model, store=store, embedder=embedder, config=own, cache=texts,
+        number=night.number,
         past=home.adapters.path(night.parent) if night.parent else None, base_hash=base_hash, stop=stop,
         keep=(config.keep_adapters, config.keep_adapters_mb), phase=night.phase,
         episodes=ledger.episodes(list(night.episodes)), report=dict(night.report or {}),

@@ -76,7 +76,8 @@ class Room:
     """One night's surroundings, and what the phases hand to each other."""
 
     home: Any
-    model: LocalModel
+    model: LocalModel  # learns, and wakes in the morning
+    teacher: LocalModel  # reads and dreams: the same one, unless a larger student learns
     store: BufferStore
     embedder: Embedder
     config: SleepConfig

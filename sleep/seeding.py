@@ -5,9 +5,9 @@ The dreams of earlier nights and the base's own texts are rehearsed in the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
-from memory.episode import DreamKind, MemoryState, Phase
+from memory.episode import Dream, DreamKind, MemoryState, Phase
 from sleep import exam, lora, rehearsal, teaching
 from sleep.associate import histories, nearest
 from sleep.bottom import Bottom, bottom, depth
@@ -30,10 +30,16 @@ def again(room: Room) -> None:
         return
     kept, config = room.ledger.dreams(night=room.number), room.config
     room.memories = room.tonight()
-    room.rehearsed = teaching.recall(
-        room.model, kept, histories(room.ledger, room.memories), config.dreams.certain,
-        short=teaching.brief(kept, config.recited, room.seed), lead=config.beginning,
+    room.rehearsed = _taught(room, kept, teaching.brief(kept, config.recited, room.seed))
+
+
+def _taught(room: Room, dreams: Sequence[Dream], short: Collection[Dream]) -> list[Rehearsed]:
+    """Dreams of tonight's memories, as the teacher answers them with the memory in view."""
+    read = teaching.recall(
+        room.teacher, dreams, histories(room.ledger, room.memories), room.config.dreams.certain,
+        short=short, lead=room.config.beginning,
     )  # fmt: skip
+    return teaching.carried(read, room.teacher, room.model)
 
 
 def _earlier(room: Room) -> list[Rehearsed]:
@@ -57,11 +63,7 @@ def _tried(room: Room) -> list[Rehearsed]:
         if d.night != room.number and d.kind is not DreamKind.NEVER and set(d.memories) <= tonight
     ]
     some = teaching.spread(kept, room.config.tried * len(tonight), room.seed)
-    told = histories(room.ledger, room.memories)
-    return teaching.recall(
-        room.model, some, told, room.config.dreams.certain,
-        short=teaching.brief(some, 0, room.seed), lead=room.config.beginning,
-    )  # fmt: skip
+    return _taught(room, some, set(some))
 
 
 def seed(room: Room) -> Iterator[NightEvent]:

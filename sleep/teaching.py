@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from agent import prompt
 from agent.local_model import LocalModel
 from memory.episode import Dream, DreamKind, MemoryId
-from sleep.lesson import Lesson, beginning, scored, surer
+from sleep.lesson import Lesson, beginning, hard, scored, surer
 
 READ_WHOLE = 2  # times as many replies are read to the end as learnt to it: some dreams are false
 OWN = 1 / 3  # share of lessons with others in view that show their own memory too
@@ -119,6 +119,28 @@ def recall(
         for d, reply in zip(kept, replies, strict=True)
     ]
     return _taught(model, kept, pairs, certain)
+
+
+def carried(
+    rehearsed: Sequence[Rehearsed], teacher: LocalModel, student: LocalModel
+) -> list[Rehearsed]:
+    """The same lessons for a student that is another model: what its teacher thinks of each token, where both cut text
+    into the same tokens; else the teacher's words alone.
+    """
+    if student is teacher:
+        return list(rehearsed)
+    same = teacher.tokens == student.tokens
+    out = []
+    for r in rehearsed:
+        prompted = student.encode(prompt.chat(r.dream.cue))
+        _, reply = r.lesson.parted()
+        if same:
+            lesson = replace(r.lesson, ids=(*prompted, *reply), start=len(prompted))
+        else:
+            cut = len(reply) if reply[-1] != teacher.end_id else None  # only its beginning was read
+            lesson = hard(prompted, student.encode_reply(r.dream.reply)[:cut], r.lesson.weight)
+        out.append(replace(r, lesson=lesson))
+    return out
 
 
 def self_taught(

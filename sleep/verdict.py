@@ -14,7 +14,6 @@ from memory.episode import Episode, EpisodeId, ExamAnswer, Memory, MemoryId, Mem
 from sleep.curriculum import LEAST_QUESTIONS
 from sleep.exam import Drift
 
-
 NEARLY = 2 / 3  # of its questions right: kept back, and no failure
 
 

@@ -29,6 +29,7 @@ class Bedroom:
             instincts_hash=None,
         )
         self.model = LocalModel.load(checkpoint, name="tiny", device="cpu")
+        self.teacher: LocalModel | None = None  # another model that reads and dreams
         self.config = Config(dreams_per_memory=4, rehearsal_texts=8)
 
     def tell(self, *texts: str) -> None:
@@ -37,7 +38,8 @@ class Bedroom:
     def evening(self, minutes: float | None = None) -> Room:
         """The room of a new night, before its first phase."""
         room, _ = enter(
-            self.home, self.model, self.checkpoint, self.store, self.embedder, self.config, minutes, lambda: False
+            self.home, self.model, self.checkpoint, self.store, self.embedder, self.config, minutes, lambda: False,
+            teacher=self.teacher,
         )  # fmt: skip
         return room
 
@@ -50,6 +52,7 @@ class Bedroom:
                 self.store,
                 self.embedder,
                 self.config,
+                teacher=self.teacher,
                 **options,
             )
         )

@@ -10,11 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memory.errors import WeightsError
 from memory.home import Home, usable
 from memory.paths import home_path
 
 if TYPE_CHECKING:
     from agent.conversation import Conversation, Recall
+    from agent.local_model import LocalModel
     from agent.weights import Checkpoint
     from memory.config import Config
     from memory.store import BufferStore, Embedder
@@ -118,10 +120,47 @@ class Root:
         return open_buffer(self.home, self.embedder)
 
     @cached_property
-    def checkpoint(self) -> Checkpoint:
+    def smaller(self) -> Checkpoint:
+        """The model that reads, dreams and teaches; without a student it learns too."""
         from agent.weights import resolve
 
         return resolve(self.config.model, progress=self.progress)
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        """The model that talks, and learns at night: the student where there is one."""
+        from agent.growth import WIDER, wider
+        from agent.weights import resolve
+
+        match self.config.student:
+            case None:
+                return self.smaller
+            case student if student == WIDER:
+                return wider(self.smaller, self.progress)
+            case student:
+                return resolve(student, progress=self.progress)
+
+    def known(self) -> Checkpoint | None:
+        """The same if it is on disk already: nothing is downloaded or made for it."""
+        from agent.growth import WIDER, wider
+        from agent.weights import known
+
+        student = self.config.student
+        if student != WIDER:
+            return known(student or self.config.model)
+        try:
+            smaller = known(self.config.model)
+            return wider(smaller, self.progress, make=False) if smaller else None
+        except WeightsError:
+            return None
+
+    def _load(self, checkpoint: Checkpoint) -> LocalModel:
+        from agent.local_model import LocalModel
+
+        return LocalModel.load(
+            checkpoint.path, name=checkpoint.name, has_instincts=checkpoint.instincts_hash is not None,
+            device=self.config.device, dtype=self.config.dtype,
+        )  # fmt: skip
 
     @cached_property
     def model(self) -> Any:
@@ -129,12 +168,7 @@ class Root:
         self.home  # noqa: B018  # one that can't be had is refused before anything is fetched
         checkpoint = self.checkpoint
         self.progress("loading the model", None)
-        from agent.local_model import LocalModel
-
-        model = LocalModel.load(
-            checkpoint.path, name=checkpoint.name, has_instincts=checkpoint.instincts_hash is not None,
-            device=self.config.device, dtype=self.config.dtype,
-        )  # fmt: skip
+        model = self._load(checkpoint)
         # Only now: a model that can't be loaded costs nothing of what was learnt on the one before.
         self.pin(checkpoint)
         model.wear(self.adapter_path)
@@ -202,9 +236,11 @@ class Root:
         """Sleep once: the events of `sleep.night.sleep`."""
         from sleep.night import sleep
 
+        model = self.model
+        teacher = self._load(self.smaller) if self.config.student else None
         return sleep(
-            self.home, self.model, self.checkpoint, self.store, self.embedder, self.config,
-            budget_minutes=budget, stop=stop,
+            self.home, model, self.checkpoint, self.store, self.embedder, self.config,
+            teacher=teacher, budget_minutes=budget, stop=stop,
         )  # fmt: skip
 
     def night_apart(

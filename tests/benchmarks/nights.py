@@ -1,16 +1,15 @@
 """Many nights, measured from outside: what every night taught, asked again after each later one.
 
     somnus bench nights [--set thirty,tuning,…] [--nights N] [--each STATEMENTS] [--budget MINUTES] [--seed N]
-                        [--out FOLDER] [--model NAME] [--device D] [--dtype T]
+                        [--out FOLDER] [--model NAME] [--student NAME] [--device D] [--dtype T]
 
-Every day a few statements are told, every night somnus sleeps, every morning all questions so far are answered by heart. The
-home and a JSON line a morning are kept in FOLDER, so that a run that was stopped goes on; then the retention matrix (night
-learnt × night tested) is drawn as FOLDER/retention.svg. The last line of stdout is one JSON document.
+Every day a few statements are told, every night somnus sleeps, every morning all questions so far are asked by heart.
+FOLDER keeps the home and a line of JSON a morning, so that a run that was stopped goes on; then the retention matrix
+(night learnt × night tested) is drawn as FOLDER/retention.svg. The last line of stdout is one JSON document.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 import time
@@ -18,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from recall import DATA, arguments, ask, figures, machine, tells, untouched
+from recall import DATA, arguments, ask, machine, tells, untouched
 
 from memory.conversation_file import pair, read_conversation
 from memory.errors import UsageError
@@ -70,7 +69,9 @@ def measure(
 ) -> list[Morning]:
     """Tell, sleep and ask, day after day; returns a record for every morning."""
     log = folder / "mornings.jsonl"
-    mornings = [json.loads(line) for line in log.read_text("utf-8").splitlines()] if log.exists() else []
+    mornings = (
+        [json.loads(line) for line in log.read_text("utf-8").splitlines()] if log.exists() else []
+    )
     told, asked = days(sets, nights, each)
     for number in range(len(mornings), nights):
         root = Root(options, progress=Say().progress)
@@ -103,7 +104,18 @@ def night(root: Root, asked: list[list[Question]], budget: float) -> Morning:
     prose = (DATA / "general" / "held_out.txt").read_text("utf-8").split("\n\n")
     prose = [p for p in prose if p.strip()]
     base = perplexity(untouched(root), prose)
-    keys = ("night", "outcome", "exam", "dreams", "tempered", "alarm", "loss", "cleared", "left", "deep_sleep")
+    keys = (
+        "night",
+        "outcome",
+        "exam",
+        "dreams",
+        "tempered",
+        "alarm",
+        "loss",
+        "cleared",
+        "left",
+        "deep_sleep",
+    )
     return {
         **{k: report.get(k) for k in keys}, "seconds": {**report.get("seconds", {}), "wall": seconds},
         "kept_back": [k["reason"] for k in report.get("kept_back", [])], "later": len(report.get("later", [])),
@@ -114,9 +126,10 @@ def night(root: Root, asked: list[list[Question]], budget: float) -> Morning:
 def line(morning: Morning) -> str:
     """A morning in a line: right of asked, day by day, by heart."""
     each = "  ".join(f"{sum(day)}/{len(day)}" for day in morning["right"]["weights"])
+    seconds, rise = morning["seconds"]["wall"], morning["perplexity"]
     return (
-        f"night {morning['night']:2}  {morning['seconds']['wall']:5.0f} s  cleared {morning['cleared']}, left {morning['left']}"
-        f"  {morning['perplexity']:+.1%}  by heart  {each}"
+        f"night {morning['night']:2}  {seconds:5.0f} s  cleared {morning['cleared']}, left {morning['left']}  "
+        f"{rise:+.1%}  by heart  {each}"
     )
 
 
@@ -134,7 +147,9 @@ def summary(mornings: list[Morning]) -> dict[str, Any]:
         name: {"right": sum(row), "asked": len(row), "interval": wilson(sum(row), len(row))}
         for name, row in rows.items()
     }
-    out["matrix"] = [[sum(day) / max(1, len(day)) for day in m["right"]["weights"]] for m in mornings]
+    out["matrix"] = [
+        [sum(day) / max(1, len(day)) for day in m["right"]["weights"]] for m in mornings
+    ]
     out["perplexity"] = [m["perplexity"] for m in mornings]
     out["seconds"] = [m["seconds"]["wall"] for m in mornings]
     return out

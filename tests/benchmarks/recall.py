@@ -1,6 +1,7 @@
 """One night, measured from outside: recall under every arm before and after, of what was cleared, drift, time, memory.
 
-    somnus bench [--set thirty|messy|peer|tuning] [--seed N] [--budget MINUTES] [--model NAME] [--device D] [--dtype T]
+    somnus bench [--set thirty|messy|peer|tuning] [--seed N] [--budget MINUTES] [--model NAME]
+                 [--student NAME] [--device D] [--dtype T]
 
 Uses a home of its own that is thrown away. The last line of stdout is one JSON document.
 """
@@ -46,14 +47,20 @@ def arguments(
     """What every benchmark of recall takes: a set (or several, with commas), and the model and machine to measure."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--set", default=chosen, choices=None if several else SETS)
-    for name in ("--model", "--device", "--dtype"):
+    for name in ("--model", "--student", "--device", "--dtype"):
         parser.add_argument(name)
     return parser
 
 
 def machine(args: argparse.Namespace, home: str) -> Options:
     """The options of a home that is thrown away."""
-    return Options(home=Path(home), model=args.model, device=args.device, dtype=args.dtype)
+    return Options(
+        home=Path(home),
+        model=args.model,
+        student=args.student,
+        device=args.device,
+        dtype=args.dtype,
+    )
 
 
 def untouched(root: Root) -> LocalModel:

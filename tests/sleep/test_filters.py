@@ -109,7 +109,8 @@ def test_every_question_must_be_right_and_known_before_is_no_excuse() -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "failed"), [(4, 0, False), (3, 1, False), (2, 1, False), (2, 2, True), (2, 0, True)]
+    ("right", "wrong", "failed"),
+    [(4, 0, False), (3, 1, False), (2, 1, False), (2, 2, True), (2, 0, True)],
 )
 def test_only_a_night_with_less_than_two_thirds_counts_as_failed(
     right: int, wrong: int, failed: bool

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from bedroom import Bedroom
 
 from memory.episode import MemoryState, Phase
@@ -58,6 +59,20 @@ def test_a_budget_too_small_for_one_memory_is_refused_before_anything_happens(
     with pytest.raises(UsageError, match=r"0\.01 minutes is too small"):
         bedroom.sleep(budget_minutes=0.01)
     assert bedroom.home.ledger.nights() == []
+
+
+def test_under_every_adapter_the_base_stays_what_it_was(bedroom: Bedroom) -> None:
+    before = {n: p.clone() for n, p in bedroom.model.network.named_parameters()}
+    for said in (
+        "My cat is called Biscuit.",
+        "My sister Oda lives in Porto.",
+        "My dog is called Rex.",
+    ):
+        bedroom.tell(said)
+        bedroom.sleep()
+    assert bedroom.model.wears
+    after = dict(bedroom.model.bare().named_parameters())
+    assert all(torch.equal(p, after[n]) for n, p in before.items())
 
 
 @pytest.mark.parametrize(

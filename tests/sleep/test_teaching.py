@@ -77,9 +77,7 @@ def test_of_two_neighbours_one_is_practised_and_one_examined() -> None:
 def test_what_was_learnt_before_is_no_exam_question_and_what_was_one_is_not_learnt() -> None:
     animals = ("hamster", "canary", "tortoise", "pony", "lizard", "goldfish", "rabbit", "goat")
     fresh = [rehearsed(f"Which {a} purrs?", used=False) for a in animals]
-    before = [
-        replace(r.dream, used=i < 4, held_out=i == 4) for i, r in enumerate(fresh[:5])
-    ]
+    before = [replace(r.dream, used=i < 4, held_out=i == 4) for i, r in enumerate(fresh[:5])]
     chosen = [r.dream for r in choose(fresh, DreamConfig(), exam=3, seed=0, before=before)]
     cues = {d.cue for d in chosen if d.held_out}
     assert len(cues) == 2 and cues < {f"Which {a} purrs?" for a in animals[5:]}

@@ -138,7 +138,8 @@ def tell_long_ago(home_path: Path) -> None:
     [
         (["--bogus"], "--bogus"), (["nonsense"], "nonsense"), (["--set", "nowhere"], "nowhere"),
         (["--budget", "long"], "long"), (["speed", "--set", "thirty"], "--set"), (["--runs", "1"], "--runs"),
-        (["speed", "--model", "other"], "--model"), (["--student", "other"], "--student"),
+        (["speed", "--model", "other"], "--model"), (["speed", "--student", "other"], "--student"),
+        (["--set", "thirty,peer"], "peer"), (["nights", "--set", "thirty,nowhere"], "nowhere"),
     ],
 )  # fmt: skip
 def test_a_benchmark_that_is_none_is_one_sentence(

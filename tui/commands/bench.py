@@ -1,4 +1,4 @@
-"""`somnus bench [recall|shapes|speed] …`: the benchmarks, from a source tree."""
+"""`somnus bench [recall|nights|shapes|speed] …`: the benchmarks, from a source tree."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ FOLDER = Path(str(files("data"))).parent / "tests" / "benchmarks"
 # A home isn't among them: each benchmark makes its own, and throws it away.
 MACHINE = ("model", "device", "dtype")
 OPTIONS = {  # what is handed on to which
-    "recall": ("set", "seed", "budget", *MACHINE),
+    "recall": ("set", "seed", "budget", "student", *MACHINE),
+    "nights": ("set", "seed", "budget", "nights", "each", "out", "student", *MACHINE),
     "shapes": ("set", *MACHINE),
     "speed": ("runs",),
 }
@@ -30,16 +31,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "what", nargs="?", choices=list(OPTIONS), default="recall", help="recall unless said"
     )
     add = parser.add_argument
-    add("--set", choices=SETS, help="recall, shapes: what is told (thirty, tuning)")
-    add("--budget", type=float, metavar="MINUTES", help="recall: for the night (15)")
+    add(
+        "--set",
+        metavar="SET",
+        help="recall, nights, shapes: what is told: thirty, messy, peer, tuning",
+    )
+    add("--budget", type=float, metavar="MINUTES", help="recall, nights: for a night (15)")
+    add("--nights", type=int, help="nights: how many (10)")
+    add("--each", type=int, metavar="STATEMENTS", help="nights: told a day (10)")
+    add("--out", metavar="FOLDER", help="nights: where a run that was stopped goes on")
     add("--runs", type=int, help="speed: medians of so many (3)")
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
-    names = ("set", "budget", "runs", "seed", "student", *MACHINE)
+    names = ("set", "budget", "nights", "each", "out", "runs", "seed", "student", *MACHINE)
     given = {n: v for n in names if (v := getattr(args, n)) is not None}
     if strange := given.keys() - set(OPTIONS[args.what]):
         raise UsageError(f"The benchmark {args.what} has no --{min(strange)}; leave it out.")
+    sets = str(given.get("set", SETS[0])).split(",")
+    odd = [s for s in sets if s not in SETS] or (sets[1:] if args.what != "nights" else [])
+    if odd:
+        raise UsageError(f"There is no set {odd[0]!r} for it; known are: {', '.join(SETS)}.")
     script = FOLDER / f"{args.what}.py"
     if not script.exists():
         raise UsageError("The benchmarks are in the source tree; run `make bench` there.")

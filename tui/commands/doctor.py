@@ -52,12 +52,12 @@ def _buffer(root: Root) -> tuple[bool, str]:
 
 
 def _checks(root: Root) -> list[tuple[str, bool, str]]:
-    from agent.weights import embedder_folder, known, verify, whole
+    from agent.weights import embedder_folder, verify, whole
 
     out = [("python", True, platform.python_version())]
     for package in ("torch", "transformers", "peft", "chromadb"):
         out.append((package, True, importlib.metadata.version(package)))
-    checkpoint = known(root.config.model)
+    checkpoint = root.known()
     if checkpoint is None:
         out.append(
             ("model", True, "not fetched yet; the first chat or `somnus model pull` does it")

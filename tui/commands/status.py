@@ -36,15 +36,16 @@ def run(args: argparse.Namespace, say: Say) -> int:
 
 def document(root: Root) -> dict[str, Any]:
     """The document of `status --json`; nothing is downloaded or loaded for it."""
-    from agent.weights import known
     from memory.episode import MemoryState
     from sleep.pressure import pressure, unlearnt
     from sleep.schedule import next_sleep
 
     now = datetime.now().astimezone()
-    checkpoint = known(root.config.model)
+    checkpoint = root.known()
     model = {
-        "name": checkpoint.name if checkpoint else root.config.model or "smollm2-135m",
+        "name": checkpoint.name
+        if checkpoint
+        else root.config.student or root.config.model or "smollm2-135m",
         "path": str(checkpoint.path) if checkpoint else None,
         "base_path": str(checkpoint.base_path) if checkpoint else None,
     }
