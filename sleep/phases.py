@@ -16,7 +16,7 @@ from memory.episode import EpisodeId, MemoryState, Phase
 from memory.errors import NothingToLearn, UsageError
 from memory.quarantine import in_quarantine, screened
 from memory.secrets import masked
-from sleep import curriculum, dreams, exam, lora, rehearsal, teaching, verdict
+from sleep import curriculum, dreams, exam, lora, rehearsal, strength, teaching, verdict
 from sleep.associate import histories, leading, nearest, supersede
 from sleep.events import DreamDreamt, MemoryJudged, NightEvent, Progressed
 from sleep.plan import capacity, comparisons, fitting, modest, waiting
@@ -165,7 +165,8 @@ def examine(room: Room) -> Iterator[NightEvent]:
         for d in room.ledger.dreams(held_out=True)
         if d.night != room.number and set(d.memories) <= set(known)
     ]
-    old = teaching.spread(old, room.config.earlier_questions, room.seed)
+    strengths = strength.measured(room.ledger, room.number)
+    old = strength.due(old, strengths, room.config.earlier_questions, room.seed)
     earlier = yield from room.narrated(
         Phase.EXAMINED, "earlier nights",
         lambda tick: exam.ask(room.model, old, known, night=room.number, progress=tick),
@@ -227,6 +228,8 @@ def clear(room: Room) -> Iterator[NightEvent]:
     told = [a for a in room.ledger.answers(night=room.number) if a.memory is not None]
     memories = room.tonight()
     judged = {m.id: verdict.judge(m, told) for m in memories}
+    before = room.ledger.memories(state=MemoryState.CONSOLIDATED)
+    faded = verdict.faded([m for m in before if m.id not in judged], told)
     room.home.adapters.point(room.name)
     with room.ledger.transaction():
         for m in memories:
@@ -242,6 +245,11 @@ def clear(room: Room) -> Iterator[NightEvent]:
                 room.ledger.set_memory(
                     m.id, state=MemoryState.KEPT_BACK, failures=failures, reason=j.reason
                 )
+        for j in faded:
+            room.ledger.set_memory(
+                j.memory, state=MemoryState.BUFFER, night=None, reason=f"faded: {j.reason}"
+            )
+            room.ledger.mark_waiting([room.ledger.memory(j.memory).episode])
         every = room.ledger.memories()
         unread = room.ledger.bookmarks()
         read = [e for e in room.episodes if e.id not in unread]
@@ -256,6 +264,9 @@ def clear(room: Room) -> Iterator[NightEvent]:
                 {"id": i, "text": by_id[i].text, "reason": j.reason}
                 for i, j in judged.items()
                 if not j.passed
+            ],
+            "faded": [
+                {"id": j.memory, "text": by_id[j.memory].text, "reason": j.reason} for j in faded
             ],
             "cleared": len(gone),
             "left": len(room.episodes) - len(gone),

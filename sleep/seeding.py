@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from memory.episode import Dream, DreamKind, MemoryState, Phase
-from sleep import exam, lora, rehearsal, teaching
+from sleep import exam, lora, rehearsal, strength, teaching
 from sleep.associate import histories, nearest
 from sleep.bottom import Bottom, bottom, depth
 from sleep.course import Course
@@ -50,7 +50,8 @@ def _earlier(room: Room) -> list[Rehearsed]:
         if d.night != room.number
         and all(room.ledger.memory(m).state is MemoryState.CONSOLIDATED for m in d.memories)
     ]
-    some = teaching.spread(kept, room.config.earlier_dreams, room.seed)
+    strengths = strength.measured(room.ledger, room.number)
+    some = strength.weakest(kept, strengths, room.config.earlier_dreams, room.seed)
     return teaching.self_taught(room.model, some, room.config.dreams.certain)
 
 

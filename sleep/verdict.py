@@ -63,6 +63,13 @@ def judge(memory: Memory, answers: Sequence[ExamAnswer]) -> Judgement:
     return Judgement(memory=memory.id, passed=passed, right=right, asked=len(mine), reason=reason)
 
 
+def faded(memories: Sequence[Memory], answers: Sequence[ExamAnswer]) -> list[Judgement]:
+    """Of the learnt memories those that failed when they were asked again: they go back to the buffer."""
+    asked = {a.memory for a in answers}
+    again = [judge(m, answers) for m in memories if m.id in asked]
+    return [j for j in again if j.failed and j.asked >= LEAST_QUESTIONS]
+
+
 def alarm(drift: Drift, earlier: Sequence[ExamAnswer], limits: Limits) -> str | None:
     """Why the whole night must be thrown away, or None. An unreadable measurement is an alarm."""
     if not drift.rise <= limits.perplexity_rise:

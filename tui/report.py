@@ -50,6 +50,9 @@ def html(
     kept = "".join(
         f"<li>{escape(m['text'])} ({escape(m['reason'])})</li>" for m in report.get("kept_back", [])
     )
+    gone = "".join(
+        f"<li>{escape(m['text'])} ({escape(m['reason'])})</li>" for m in report.get("faded", [])
+    )
     rise = report.get("drift", {}).get("rise")
     drift = f"<p>Perplexity on general text: {rise:+.1%}.</p>" if rise is not None else ""
     return (
@@ -58,6 +61,7 @@ def html(
         f"<svg viewBox='0 0 600 90' role=img aria-label='exam before and after'>{bars}</svg>{drift}{_trend(nights)}"
         f"<h2>Learnt</h2><ul>{learned or '<li>nothing</li>'}</ul>"
         f"<h2>Kept back</h2><ul>{kept or '<li>nothing</li>'}</ul>"
+        f"{f'<h2>Faded, and in the buffer again</h2><ul>{gone}</ul>' if gone else ''}"
         f"<h2>Exam</h2><p>Asked with nothing to look up: ↑ {better} better, ↓ {worse} worse.</p>"
         f"<table><tr><th></th><th>Question</th><th>Before</th><th>After</th></tr>{rows}</table>"
         f"{_matrix(*kept_matrix)}</html>"

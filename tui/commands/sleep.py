@@ -206,6 +206,9 @@ def _tell(report: dict[str, Any], say: Say) -> None:
         f"{report['cleared']} episodes cleared, {report['left']} left; perplexity {report['drift']['rise']:+.1%}; "
         f"{report['seconds']['total'] / 60:.1f} minutes."
     )
+    if faded := report.get("faded"):
+        many = "memory had faded and is" if len(faded) == 1 else "memories had faded and are"
+        say.line(f"{len(faded)} earlier {many} in the buffer again: the next night learns anew.")
     if unread := report.get("unread"):
         many = "message was" if unread == 1 else "messages were"
         say.line(f"{unread} {many} not read to the end: the next night reads on.")

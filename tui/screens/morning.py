@@ -50,6 +50,10 @@ def verdict(report: dict[str, Any], number: int | None = None) -> str:
     lines += [f"  ▤ {m['text']} ({m['reason']})" for m in kept[:MOST_TEXTS]]
     if len(kept) > MOST_TEXTS:
         lines.append(f"  ▤ and {len(kept) - MOST_TEXTS} more")
+    lines += [
+        f"  ↺ {m['text']} (faded, in the buffer again)"
+        for m in report.get("faded", [])[:MOST_TEXTS]
+    ]
     exam, rise = report.get("exam", {}), report.get("drift", {}).get("rise")
     figures = f"Exam {exam.get('before', 0)} → {exam.get('after', 0)} of {exam.get('asked', 0)}"
     if rise is not None:
