@@ -44,10 +44,8 @@ def make_tools(ledger: Ledger, store: BufferStore, *, k: int = 4) -> list[BaseTo
         with turn:
             receipt = forget_words(ledger, text)
             store.rebuild(ledger.waiting())
-        learnt = [
-            f"Night {n} may have learnt it until it is rolled back." for n in receipt["nights"]
-        ]
-        return " ".join([f"Forgot {receipt['episodes']}.", *learnt])
+        learnt = " The weights forget it when somnus starts again." if receipt["nights"] else ""
+        return f"Forgot {receipt['episodes']}.{learnt}"
 
     return [remember, recall, forget]
 

@@ -157,6 +157,12 @@ class Adapters:
             reached("adapter.discard")
             shutil.rmtree(staging, ignore_errors=True)
 
+    def remove(self, name: str) -> None:
+        """Take an adapter off the disk. It must not be the one in use."""
+        with writing(self.path(name)):
+            reached("adapter.remove")
+            shutil.rmtree(self.path(name), ignore_errors=True)
+
     def sweep(self) -> None:
         """Remove what unfinished nights left."""
         for left in self.folder.glob(".staging-*"):
@@ -175,9 +181,7 @@ class Adapters:
         for card in cards:
             too_many = len(sizes) > keep or sum(sizes.values()) > most_mb * 1_000_000
             if too_many and card.name not in safe:
-                with writing(self.path(card.name)):
-                    reached("adapter.prune")
-                    shutil.rmtree(self.path(card.name), ignore_errors=True)
+                self.remove(card.name)
                 del sizes[card.name]
 
 

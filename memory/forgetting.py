@@ -1,7 +1,7 @@
 """Forgetting: a memory's statement leaves every table of the ledger; what else was said in the same breath stays.
 
-The ledger alone is cleaned here. The caller rebuilds the buffer from `ledger.waiting()`, and tells the user which
-nights' adapters learnt the statement: those know it until they are rolled back.
+The ledger alone is cleaned here, and notes which nights were trained on the statement. The caller lets the weights
+`unlearn` it (see `memory.undoing`), rebuilds the buffer from `ledger.waiting()`, and tells the user what that cost.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from memory.blotting import (
 from memory.episode import Episode, Memory, MemoryId, MemoryState, Origin, Phase
 from memory.ledger import Ledger
 from memory.ledger_sessions import TITLE
+from memory.undoing import note_for_unlearning
 
 STALE = "buffer_is_stale"  # a note: what was forgotten may still be in the buffer
 NONE = MemoryId(0)  # of a statement that is no memory: the ledger counts from 1
@@ -74,7 +75,10 @@ def _forgotten(ledger: Ledger, find: Callable[[], list[Memory]], words: str = ""
         gone = known + [m for m in asked if m.id == NONE]
         gone.sort(key=lambda m: -len(m.text))  # a part blotted first would leave the whole unfound
         receipt["memories"] = [m.id for m in known]
-        receipt["nights"] = _nights(ledger, known)
+        trained = _trained(ledger, known)
+        undone = {n.number for n in ledger.nights() if n.phase is Phase.ROLLED_BACK}
+        receipt["nights"] = sorted(trained - undone)
+        note_for_unlearning(ledger, trained)
         receipt["episodes"] = _blot_episodes(db, ledger, gone, words)
         receipt["dreams"], receipt["answers"] = _delete_traces(db, gone, words)
         _blot_notes(db, ledger, gone, words)
@@ -88,17 +92,11 @@ def _forgotten(ledger: Ledger, find: Callable[[], list[Memory]], words: str = ""
     return receipt
 
 
-def _nights(ledger: Ledger, gone: Sequence[Memory]) -> list[int]:
-    """The nights that are still in the weights and were trained on any of these."""
+def _trained(ledger: Ledger, gone: Sequence[Memory]) -> set[int]:
+    """The nights that were trained on any of these, those that were undone since too."""
     of = {m.id for m in gone}
-    trained = {d.night for d in ledger.dreams(used=True) if of & set(d.memories)} | {
-        m.night for m in gone
-    }
-    return [
-        n.number
-        for n in ledger.nights()
-        if n.number in trained and n.phase is not Phase.ROLLED_BACK
-    ]
+    dreamt = {d.night for d in ledger.dreams(used=True) if of & set(d.memories)}
+    return dreamt | {m.night for m in gone if m.night is not None}
 
 
 def _blot_episodes(

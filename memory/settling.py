@@ -6,13 +6,15 @@ that are no longer in the weights go back to the buffer, so that nothing is in n
 
 from __future__ import annotations
 
-from memory.adapters import AdapterCard, Adapters
+from memory.adapters import Adapters
 from memory.episode import MemoryState
 from memory.ledger import Ledger
+from memory.undoing import lineage, unlearn
 
 
 def settle(ledger: Ledger, adapters: Adapters) -> list[str]:
     """Make weights and ledger agree; returns what there is to say about it, [] when all was well."""
+    unlearn(ledger, adapters)  # forgotten just before a crash, or by an agent's tool
     learnt = [m for m in ledger.memories(state=MemoryState.CONSOLIDATED) if m.night is not None]
     worn = adapters.current()
     newest = f"night-{max((m.night or 0 for m in learnt), default=0):04}"
@@ -22,7 +24,7 @@ def settle(ledger: Ledger, adapters: Adapters) -> list[str]:
         said = [f"The file that names the adapter was lost; {newest} is worn, as the ledger says."]
     else:
         said = [adapters.warning] if adapters.warning else []
-    inside = lineage(ledger, worn)
+    inside = lineage(ledger, worn.night if worn else None)
     astray = [m for m in learnt if m.night not in inside]
     lost = {m.night for m in astray}
     if astray:
@@ -40,15 +42,3 @@ def settle(ledger: Ledger, adapters: Adapters) -> list[str]:
     if adapters.named() != (worn.name if worn else ""):
         adapters.point(worn.name if worn else None)
     return said
-
-
-def lineage(ledger: Ledger, worn: AdapterCard | None) -> set[int]:
-    """The nights whose learning is in an adapter: its own and its ancestors', pruned ones too."""
-    parents = {n.number: n.parent for n in ledger.nights()}
-    inside: set[int] = set()
-    number = worn.night if worn else None
-    while number is not None and number not in inside:
-        inside.add(number)
-        parent = parents.get(number)
-        number = int(parent.removeprefix("night-")) if parent else None
-    return inside

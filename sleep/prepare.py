@@ -11,11 +11,12 @@ from typing import Any
 from agent.local_model import LocalModel
 from memory.adapters import digest
 from memory.config import LEAST_MINUTES, Config
-from memory.episode import MemoryState, Phase
+from memory.episode import Phase
 from memory.errors import HomeError, NothingToLearn, UsageError
 from memory.paths import cache_path, private_dir
 from memory.secrets import masked
 from memory.store import BufferStore, Embedder
+from memory.undoing import undo
 from sleep.plan import estimate
 from sleep.room import Room, SleepConfig
 from sleep.schedule import keep_date, local_now
@@ -143,31 +144,5 @@ def give_up(home: Any) -> list[int]:
 
 
 def roll_back(home: Any, number: int) -> list[int]:
-    """Undo night `number` and all later ones: their memories return to the buffer; returns the nights undone.
-
-    The caller rebuilds the buffer from the ledger afterwards.
-    """
-    ledger = home.ledger
-    first = ledger.night(number)
-    if first is None or first.phase is Phase.ROLLED_BACK:
-        raise UsageError(f"There is no night {number} to roll back; `somnus nights` lists them.")
-    undone = [n for n in ledger.nights() if n.number >= number and n.phase is not Phase.ROLLED_BACK]
-    home.adapters.point(_nearest(home, first.parent))
-    with ledger.transaction():
-        for night in undone:
-            for memory in ledger.memories(night=night.number):
-                if memory.state is MemoryState.CONSOLIDATED:
-                    ledger.set_memory(memory.id, state=MemoryState.BUFFER, night=None, failures=0)
-            ledger.mark_waiting(list(night.episodes))
-            ledger.advance(night.number, Phase.ROLLED_BACK)
-    return [n.number for n in undone]
-
-
-def _nearest(home: Any, name: str | None) -> str | None:
-    """This adapter, or the youngest of its ancestors that is whole and of the base in use; the rest is learnt anew."""
-    parents = {n.adapter: n.parent for n in home.ledger.nights() if n.adapter}
-    today = home.ledger.meta("base")
-    bases = {card.name: card.base_hash for card in home.adapters.cards()}
-    while name is not None and not (home.adapters.whole(name) and today in (None, bases.get(name))):
-        name = parents.get(name)
-    return name
+    """Undo night `number` and all later ones: see `memory.undoing.undo`."""
+    return undo(home.ledger, home.adapters, number)

@@ -17,6 +17,7 @@ from memory import quarantine
 from memory.episode import Episode, EpisodeId, MemoryId
 from memory.errors import InputError, NothingToLearn, SomnusError
 from memory.forgetting import forget
+from memory.undoing import undo, unlearn
 from sleep.events import NightEvent
 from tui.bed import Bed
 from tui.errands import Errands
@@ -192,11 +193,11 @@ class Bridge(Errands):
         def work() -> Iterator[Message]:
             ledger = self.root.home.ledger
             yield from self._give_night_up()  # it may have learnt this already
-            unread = [(e.id, e.said, e.at) for e in ledger.episodes(episodes)]
-            fresh = [m.id for m in ledger.add_memories(unread)]
-            receipt = forget(ledger, [*memories, *fresh])
-            self.root.store.rebuild(ledger.waiting())
-            yield Forgot(receipt["nights"], len(receipt["memories"]))
+            fresh = ledger.add_memories([(e.id, e.said, e.at) for e in ledger.episodes(episodes)])
+            receipt = forget(ledger, [*memories, *(m.id for m in fresh)])
+            undone = unlearn(ledger, self.root.home.adapters)
+            self._wake()
+            yield Forgot(undone, len(receipt["memories"]))
 
         self._end_night()
         self._run("forgetting", work)
@@ -237,8 +238,7 @@ class Bridge(Errands):
         def wake() -> Iterator[Message]:
             if self.bed.give_up:
                 yield from self._give_night_up()
-            self.root.wake()
-            self._look_at_adapter()
+            self._wake()
 
         try:
             ended, error = self.bed.sleep(self.root.night_apart, budget, tell)
@@ -269,12 +269,9 @@ class Bridge(Errands):
             yield RolledBack(undone, len(self.root.home.ledger.waiting()))
 
     def _undo(self, night: int) -> Iterator[Message]:
-        from sleep.prepare import roll_back
-
-        undone = roll_back(self.root.home, night)
+        undone = undo(self.root.home.ledger, self.root.home.adapters, night)
         self.root.home.adapters.sweep()
-        self.root.wake()
-        self._look_at_adapter()
+        self._wake()
         yield RolledBack(undone, len(self.root.home.ledger.waiting()))
 
     def recall(self, questions: list[Any], arms: list[Arm]) -> None:
@@ -295,6 +292,9 @@ class Bridge(Errands):
 
         self._run("asking", work)
 
+    def _wake(self) -> None:
+        self.root.wake()
+        self._look_at_adapter()
+
     def _look_at_adapter(self) -> None:
-        card = self.root.home.adapters.current()
-        self.adapter = card.name if card else None
+        self.adapter = card.name if (card := self.root.home.adapters.current()) else None

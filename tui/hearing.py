@@ -126,10 +126,7 @@ class Hearing(App[None]):
         self.screen_of(MemoryScreen).refill()
         text = f"Forgotten: {message.count}."
         if message.nights:
-            text += (
-                f" The weights still know it from night {message.nights[0]}: rolling that back, on the sleep screen, "
-                "undoes it."
-            )
+            text += f" The weights forget it too: what they learnt since night {message.nights[0]} waits in the buffer."
         self.notify(text, timeout=8)
 
     @while_open

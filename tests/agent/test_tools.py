@@ -136,7 +136,7 @@ def test_no_dream_answer_report_reply_or_title_tells_it_afterwards(hands: Hands)
     ledger.advance(night.number, Phase.CLEARED, report=report)
     ledger.mark_cleared([told.id], night.number)
     said = hands.forget("Zyxquill")
-    assert said == "Forgot 2. Night 1 may have learnt it until it is rolled back."
+    assert said == "Forgot 2. The weights forget it when somnus starts again."
     assert not hands.traces("Zyxquill")
     assert ledger.episode(told.id).said == "Tea is nice. [forgotten]"
     assert ledger.dreams() == [] and ledger.answers() == []

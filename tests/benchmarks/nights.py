@@ -110,6 +110,8 @@ def night(root: Root, asked: list[list[Question]], budget: float) -> Morning:
         "exam",
         "dreams",
         "tempered",
+        "drift",
+        "faded",
         "alarm",
         "loss",
         "cleared",

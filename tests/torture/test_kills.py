@@ -22,7 +22,7 @@ POINTS = [
     "transfer.begin",
 ]  # fmt: skip
 RARE = [  # points that only a rare life passes
-    "restore.name", "restore.named", "adapter.aside", "adapter.prune", "buffer.remove", "home.sweep",
+    "restore.name", "restore.named", "adapter.aside", "adapter.remove", "buffer.remove", "home.sweep",
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from life import Life, told_file
 from memory.blotting import only_marks
 from memory.episode import MemoryState
 from memory.home import Home
-from memory.settling import lineage
+from memory.undoing import lineage
 
 SLOW = 2.0  # seconds of this process and its children that a start may take
 
@@ -46,7 +46,7 @@ def _places(life: Life) -> list[str]:
     ledger, wrong = life.home.ledger, []
     waiting = {e.id for e in ledger.waiting()}
     worn = life.home.adapters.current()
-    inside = lineage(ledger, worn)
+    inside = lineage(ledger, worn.night if worn else None)
     for e in ledger.episodes():
         states = [
             m.state is not MemoryState.CONSOLIDATED or m.night in inside

@@ -123,11 +123,11 @@ def test_what_no_night_has_seen_is_exported_too_but_nothing_that_quarantine_woul
     assert somnus("--home", new, "import", str(file), "--json").document == {"imported": 2}
 
 
-def test_what_is_forgotten_is_nowhere_on_disk_and_the_weights_are_named(
-    somnus: Run, slept: Path
-) -> None:
+def test_what_is_forgotten_is_nowhere_on_disk_and_in_no_weights(somnus: Run, slept: Path) -> None:
     printed = somnus("memories", "forget", "1", "--json")
     assert printed.document["memories"] == [1] and printed.document["nights"] == [1]
+    assert printed.document["undone"] == [1] and printed.document["in_the_buffer_again"] == []
+    assert "undone" in somnus("nights").out or "rolled_back" in somnus("nights").out
     assert not [p for p in slept.rglob("*") if p.is_file() and b"Biscuit" in p.read_bytes()]
 
 

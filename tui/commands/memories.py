@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from agent.conversation import told
@@ -60,6 +61,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
             return 0
         if args.action == "forget":
             from memory.forgetting import forget
+            from memory.undoing import unlearn
             from sleep.prepare import give_up
 
             every = ledger.memories()
@@ -70,14 +72,14 @@ def run(args: argparse.Namespace, say: Say) -> int:
             if give_up(root.home):
                 say.note("The night that was interrupted is given up: it may have learnt this.")
             receipt = forget(ledger, [m.id for m in gone])
+            learnt = {m.id for m in ledger.memories(state=MemoryState.CONSOLIDATED)}
+            undone = unlearn(ledger, root.home.adapters)
+            learnt -= {m.id for m in ledger.memories(state=MemoryState.CONSOLIDATED)}
             store.rebuild(ledger.waiting())
             say.line(f"Forgotten: {len(receipt['memories'])}; gone from ledger, buffer and dreams.")
-            if nights := receipt["nights"]:
-                first = nights[0]
-                say.line(
-                    f"The weights still know it from night {first}: `somnus nights rollback {first}` undoes that."
-                )
-            say.document(receipt)
+            if undone:
+                say.line(unlearnt(undone, len(learnt)))
+            say.document(receipt | {"undone": undone, "in_the_buffer_again": sorted(learnt)})
             return 0
         found = (
             ledger.search_memories(" ".join(args.what))
@@ -109,6 +111,17 @@ def run(args: argparse.Namespace, say: Say) -> int:
             )
         say.document({"memories": [document(m) for m in found]})
     return 0
+
+
+def unlearnt(nights: Sequence[int], memories: int) -> str:
+    """What forgetting cost in the weights, in a sentence."""
+    which = f"night {nights[0]}" if len(nights) == 1 else f"nights {nights[0]} to {nights[-1]}"
+    are = "is" if len(nights) == 1 else "are"
+    rest = {0: "nothing else was learnt since", 1: "a memory that was learnt with it waits"}.get(
+        memories, f"{memories} memories that were learnt since wait"
+    )
+    again = " in the buffer again for the next night" if memories else ""
+    return f"Gone from the weights too: {which} {are} undone, and {rest}{again}."
 
 
 def document(m: Memory) -> dict[str, object]:

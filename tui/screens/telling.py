@@ -78,8 +78,8 @@ def consequences(texts: Sequence[str], memories: Sequence[Memory]) -> str:
     if learnt:
         first = nights[0]
         lines.append(
-            f"The weights learnt it in night {first} and may still know it until that night is rolled back, "
-            "on the sleep screen."
+            f"The weights learnt it in night {first} and forget it too: what they learnt with it and since goes back "
+            "to the buffer, and the next nights learn it anew."
         )
     return "\n".join(lines)
 
