@@ -38,7 +38,7 @@ class ImitationConfig:
     group: int = 4
     """Completions a dream."""
     temperature: float = 0.9
-    lr: float = 2e-4
+    lr: float = 5e-5
     gamma: float = 0.7
     """Share of the semantic reward; the rest is closeness of wording."""
     alpha: float = 0.5

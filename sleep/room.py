@@ -36,7 +36,7 @@ class SleepConfig:
     """New rank a night …"""
     above: float = 0.4
     """… in the layers above this share of the network's depth …"""
-    scale: float = 8.0
+    scale: float = 16.0
     """… and adds so many times B·A. Adam moves either factor as fast, so that B, which begins at zero, learns
     faster than A (LoRA+, Hayou et al. 2024, arXiv 2402.12354)."""
     dreams: DreamConfig = field(default_factory=DreamConfig)

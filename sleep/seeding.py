@@ -12,6 +12,7 @@ from sleep import exam, lora, rehearsal, strength, teaching
 from sleep.associate import histories, nearest
 from sleep.bottom import Bottom, bottom, depth
 from sleep.course import Course
+from sleep.curvature import Curvature, measured
 from sleep.deep_sleep import deep_sleep
 from sleep.events import NightEvent, Progressed
 from sleep.imitation import imitate
@@ -78,6 +79,13 @@ def seed(room: Room) -> Iterator[NightEvent]:
     room.kept_texts, room.texts = every[:extra], every[extra:]
     yield from deep_sleep(room)
     lowest = int(room.config.above * depth(room.model))
+    with room.model.hastened():
+        factors = yield from room.narrated(
+            Phase.SEEDED, "weighing what is to stay",
+            lambda tick: measured(
+                room.model, room.texts, lowest, room.cache.with_suffix(f".{lowest}.curvature"), progress=tick
+            ),
+        )  # fmt: skip
     room.moving = lora.expand(
         room.model,
         rank=room.config.rank,
@@ -88,7 +96,8 @@ def seed(room: Room) -> Iterator[NightEvent]:
         scale=room.config.scale,
     )
     with room.model.hastened():
-        yield from _learn(room, bottom(room.model, lowest))
+        curvature = Curvature(room.model, factors, room.past) if factors else None
+        yield from _learn(room, bottom(room.model, lowest), curvature)
     most = room.config.limits.tempered
     before = exam.untouched(room.model, room.ledger, room.base_hash)
     room.report["tempered"] = yield from room.narrated(
@@ -100,7 +109,9 @@ def seed(room: Room) -> Iterator[NightEvent]:
     room.sign()
 
 
-def _learn(room: Room, below: Bottom | None) -> Iterator[NightEvent]:
+def _learn(
+    room: Room, below: Bottom | None, curvature: Curvature | None = None
+) -> Iterator[NightEvent]:
     again(room)
     room.earlier = _earlier(room)
     near = nearest(room.embedder, room.memories, room.memories, IN_VIEW)
@@ -121,6 +132,7 @@ def _learn(room: Room, below: Bottom | None) -> Iterator[NightEvent]:
     for step in train(
         room.model, room.moving, course, room.texts, config.training, seed=room.seed, stop=room.stop,
         deadline=deadline, resume=room.staging / UNFINISHED, heard=course.heard, below=below,
+        curvature=curvature,
     ):  # fmt: skip
         losses.append(round(step.loss, 4))
         yield Progressed(

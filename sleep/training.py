@@ -19,6 +19,7 @@ from torch import Tensor
 
 from agent.local_model import LocalModel
 from sleep.bottom import Bottom
+from sleep.curvature import Curvature
 from sleep.lesson import Batch, Lesson, answer_logp, batch, chunks, lead_weights
 from sleep.loss import divergence
 from sleep.optimiser import Optimiser
@@ -34,10 +35,13 @@ class TrainingConfig:
     """Peak learning rate; LoRA wants about ten times that of full training (LoRA Without Regret)."""
     rows: int = 8
     """Lessons a step."""
+    curvature_weight: float = 450.0
+    """Weight, beside the lessons' divergence, of what the new rank changes in general texts; large, since the second
+    order tells a tenth of what such changes do (measured) …"""
     rehearsal_rows: int = 1
-    """Rehearsal texts in every step."""
+    """… and where that can't be had, texts gone through in every step …"""
     rehearsal_weight: float = 6.0
-    """Weight of their divergence beside the lessons'."""
+    """… and the weight of their divergence."""
     passes: float = 2.5
     """Lessons seen, as a multiple of those there are: each once, then the less known ones again …"""
     least_steps: int = 72
@@ -78,12 +82,13 @@ def train(
     resume: Path | None = None,
     heard: Callable[[Sequence[Lesson], Sequence[float]], None] = lambda lessons, losses: None,
     below: Bottom | None = None,
+    curvature: Curvature | None = None,
 ) -> Iterator[Step]:
     """One optimiser step for each of `steps`, and a yield after it.
 
     Ends early, at a step's end, when `stop()` or past `deadline`, and goes on from the file `resume`: see
     `Optimiser.paced`. `heard` is told what each of a step's lessons cost at its worst token. `below` has the layers in
-    which nothing moves.
+    which nothing moves. With a `curvature` no text of `rehearsal` is gone through.
     """
     texts = _endless(rehearsal, random.Random(seed + 1))
     with closing(Optimiser(model, trainable, config.lr)) as optimiser:
@@ -92,8 +97,10 @@ def train(
         ):
             # 1. the lessons, and beside them what must stay as it is
             chosen = steps[pace.number]
-            kept = list(itertools.islice(texts, config.rehearsal_rows))
+            kept = list(itertools.islice(texts, 0 if curvature else config.rehearsal_rows))
             costs, loss, kept_loss = _backward(model, chosen, kept, config, below)
+            if curvature is not None:
+                kept_loss = curvature.pull(config.curvature_weight)
             heard(chosen, costs)
             # 2. one step
             optimiser.step()
