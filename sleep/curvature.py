@@ -26,7 +26,7 @@ from sleep.bottom import bottom
 from sleep.lesson import Lesson, answer_logits, batch, chunks
 from sleep.lora import LAYER, MLP, WEIGHTS
 
-TOGETHER = 8  # texts gone through at once
+TOGETHER = 2  # texts gone through at once: what backward needs of them is memory
 WHOLE = 1024  # outputs up to which G is kept whole; beyond, its diagonal
 MOST_BYTES = 400_000_000  # of factors in memory; a larger network rehearses texts instead
 Factors = Mapping[str, Tensor]

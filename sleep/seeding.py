@@ -79,12 +79,11 @@ def seed(room: Room) -> Iterator[NightEvent]:
     room.kept_texts, room.texts = every[:extra], every[extra:]
     yield from deep_sleep(room)
     lowest = int(room.config.above * depth(room.model))
+    kept = room.cache.with_name(f"{room.cache.stem}-{lowest}-{room.config.texts}.curvature")
     with room.model.hastened():
         factors = yield from room.narrated(
             Phase.SEEDED, "weighing what is to stay",
-            lambda tick: measured(
-                room.model, room.texts, lowest, room.cache.with_suffix(f".{lowest}.curvature"), progress=tick
-            ),
+            lambda tick: measured(room.model, room.texts, lowest, kept, progress=tick),
         )  # fmt: skip
     room.moving = lora.expand(
         room.model,

@@ -34,7 +34,7 @@ def somnus(home: Path, *words: str) -> dict[str, Any]:
         command,
         capture_output=True,
         text=True,
-        env={**os.environ, "SOMNUS_REHEARSAL_TEXTS": "16", "SOMNUS_DREAMS_PER_MEMORY": "48"},
+        env={**os.environ, "SOMNUS_REHEARSAL_TEXTS": "32", "SOMNUS_DREAMS_PER_MEMORY": "48"},
         check=False,
     )
     assert run.returncode == 0, run.stderr[-2000:]
