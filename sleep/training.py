@@ -35,7 +35,7 @@ class TrainingConfig:
     """Peak learning rate; LoRA wants about ten times that of full training (LoRA Without Regret)."""
     rows: int = 8
     """Lessons a step."""
-    curvature_weight: float = 250.0
+    curvature_weight: float = 450.0
     """Weight, beside the lessons' divergence, of what the new rank changes in general texts; large, since the second
     order tells a tenth of what such changes do (measured) …"""
     rehearsal_rows: int = 1
