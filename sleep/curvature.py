@@ -11,6 +11,7 @@ Axes: D in, O out, r new rank, R rank of the past.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,14 +51,14 @@ def measured(
 
     model.bare()
     layers = _layers(model, lowest)
-    if not layers or _bytes(layers) > MOST_BYTES:
+    if not layers or 4 * sum(map(math.prod, _shapes(layers).values())) > MOST_BYTES:
         return None
     if cache is not None and cache.exists():
         try:
             found = load(cache.read_bytes())
         except SafetensorError:  # torn: measured anew below
             found = {}
-        if found:
+        if {n: tuple(t.shape) for n, t in found.items()} == _shapes(layers):  # of this network
             return {n: t.float().to(model.device) for n, t in found.items()}
     factors = _measure(model, texts, layers, lowest, progress)
     if cache is not None:
@@ -82,10 +83,14 @@ def _reads(name: str, size: int) -> str:
     return f"{name.rsplit('.', 1)[0]}.{size}.in"
 
 
-def _bytes(layers: Mapping[str, nn.Linear]) -> int:
-    inputs = {_reads(n, m.in_features): m.in_features**2 for n, m in layers.items()}
-    outputs = (m.out_features ** (2 if m.out_features <= WHOLE else 1) for m in layers.values())
-    return 4 * (sum(inputs.values()) + sum(outputs))
+def _shapes(layers: Mapping[str, nn.Linear]) -> dict[str, tuple[int, ...]]:
+    """The shapes of the factors of these layers."""
+    inputs = {_reads(n, m.in_features): (m.in_features, m.in_features) for n, m in layers.items()}
+    outputs = {
+        f"{n}.out": (m.out_features,) * (2 if m.out_features <= WHOLE else 1)
+        for n, m in layers.items()
+    }
+    return inputs | outputs
 
 
 def _measure(

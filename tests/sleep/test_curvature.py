@@ -122,8 +122,10 @@ def test_it_is_measured_once_and_a_torn_file_anew(
     again = measured(model, [], 1, file)
     assert again is not None
     assert all(torch.allclose(again[n], t, rtol=0.02, atol=1e-6) for n, t in first.items())
-    file.write_bytes(file.read_bytes()[:99])
-    assert measured(model, [], 1, file) == {}
+    whole = file.read_bytes()
+    for spoilt, lowest in ((whole, 0), (whole[:99], 1)):  # of other layers, torn
+        file.write_bytes(spoilt)
+        assert measured(model, [], lowest, file) == {}
 
 
 def test_a_network_that_is_too_large_rehearses_texts(

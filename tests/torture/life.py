@@ -25,6 +25,7 @@ from memory.errors import NothingToLearn
 from memory.forgetting import forget
 from memory.home import Home
 from memory.transfer import backup, restore
+from memory.undoing import unlearn
 from sleep import night, phases
 from sleep.prepare import recover, roll_back
 from sleep.room import Room
@@ -159,6 +160,7 @@ class Life:
         if not found and not gone:
             return
         forget(ledger, [m.id for m in found])
+        unlearn(ledger, self.home.adapters)
         self.store.rebuild(ledger.waiting())
         self.acknowledge("forgot")
 

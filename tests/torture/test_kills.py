@@ -18,11 +18,11 @@ WRITES = {"fsync", "unlink", "rmtree", "upsert", "rename", "truncate"}
 POINTS = [
     "ledger.commit", "ledger.committed", "ledger.vacuum", "buffer.add", "buffer.added", "buffer.aside", "buffer.finish",
     "buffer.swap", "buffer.swapped", "file.written", "file.synced", "file.named", "disk.sync", "seal.remove",
-    "adapter.discard", "adapter.tidy", "adapter.sync", "adapter.name", "adapter.named", "backup.name", "backup.named",
-    "transfer.begin",
+    "adapter.discard", "adapter.tidy", "adapter.sync", "adapter.name", "adapter.named", "adapter.remove", "backup.name",
+    "backup.named", "transfer.begin",
 ]  # fmt: skip
 RARE = [  # points that only a rare life passes
-    "restore.name", "restore.named", "adapter.aside", "adapter.remove", "buffer.remove", "home.sweep",
+    "restore.name", "restore.named", "adapter.aside", "buffer.remove", "home.sweep",
 ]  # fmt: skip
 
 
