@@ -12,7 +12,7 @@ from typing import Any
 from agent.cache import cached, stamp_of
 from agent.weights import Checkpoint
 from agent.wheels import Progress
-from memory.errors import WeightsError, in_short
+from memory.errors import WeightsError
 from memory.paths import cache_path
 
 WIDER = "wider"  # the student's name that asks for one
@@ -38,24 +38,14 @@ def wider(smaller: Checkpoint, progress: Progress, *, make: bool = True) -> Chec
 
 
 def _grow(path: Path, to: Path, progress: Progress) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from agent.loading import remake
 
     progress("widening the model (once)", None)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(path)
-        network = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
-    except Exception as error:  # readers of foreign files raise anything
-        raise WeightsError(
-            f"The model at {path} can't be loaded ({in_short(error)}); copy or pull it again."
-        ) from error
-    widen(network, path.name)
-    network.save_pretrained(to, max_shard_size="100GB")
-    tokenizer.save_pretrained(to)
+    remake(path, to, lambda network: widen(network, path.name))
 
 
-def widen(network: Any, name: str) -> None:
-    """Widen the MLPs of a loaded network in place. Raises WeightsError where they are of another kind."""
+def widen(network: Any, name: str) -> Any:
+    """Widen a network's MLPs in place, and return it. Raises WeightsError where they are of another kind."""
     import torch
 
     parts = ("gate_proj", "up_proj", "down_proj")
@@ -80,6 +70,7 @@ def widen(network: Any, name: str) -> None:
         if hasattr(block, "intermediate_size"):
             block.intermediate_size = new
     network.config.intermediate_size = new
+    return network
 
 
 def _set(layer: Any, weight: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,13 @@ def loaded(path: Path, name: str, where: torch.device, dtype: str) -> tuple[Any,
     Raises:
         WeightsError: the folder can't be loaded, or its tokenizer has no chat template that works.
     """
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(path)
-        network, found = AutoModelForCausalLM.from_pretrained(
-            path,
-            dtype=pick_dtype(dtype, where),
-            attn_implementation="sdpa",
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-    except Exception as error:  # readers of foreign files raise anything
-        raise WeightsError(
-            f"The model at {path} can't be loaded ({in_short(error)}); copy or pull it again."
-        ) from error
+    (network, found), tokenizer = _read(
+        path,
+        dtype=pick_dtype(dtype, where),
+        attn_implementation="sdpa",
+        use_safetensors=True,
+        output_loading_info=True,
+    )
     if missing := sorted(found["missing_keys"]):  # they would be made up at random
         raise WeightsError(
             f"The model at {path} lacks {len(missing)} of its weights ({missing[0]} …); copy or pull it again."
@@ -45,3 +40,21 @@ def loaded(path: Path, name: str, where: torch.device, dtype: str) -> tuple[Any,
             f"The chat template of {name} can't be used ({in_short(wrong)}); mend it or use another model."
         )
     return network.to(where).eval().requires_grad_(False), tokenizer
+
+
+def remake(path: Path, to: Path, change: Callable[[Any], Any]) -> None:
+    """Write into `to` the checkpoint that `change` makes of the network in `path`, in float32. Raises WeightsError."""
+    network, tokenizer = _read(path, dtype=torch.float32)
+    change(network).save_pretrained(to, max_shard_size="100GB")
+    tokenizer.save_pretrained(to)
+
+
+def _read(path: Path, **options: Any) -> tuple[Any, Any]:
+    """(what transformers gives for the network, tokenizer)"""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path)
+        return AutoModelForCausalLM.from_pretrained(path, **options), tokenizer
+    except Exception as error:  # readers of foreign files raise anything
+        raise WeightsError(
+            f"The model at {path} can't be loaded ({in_short(error)}); copy or pull it again."
+        ) from error

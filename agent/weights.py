@@ -280,17 +280,7 @@ def _hash_of_base(base: Path) -> str:
 
 
 def _merge(base: Path, instincts: Path, to: Path, progress: Progress) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from agent.loading import remake
 
     progress("putting the instincts on (once)", None)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(base)
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    except Exception as error:  # readers of foreign files raise anything
-        raise WeightsError(
-            f"The model at {base} can't be loaded ({in_short(error)}); copy or pull it again."
-        ) from error
-    merged = put_on(model, instincts, autocast_adapter_dtype=True).merge_and_unload()
-    merged.save_pretrained(to, max_shard_size="100GB")
-    tokenizer.save_pretrained(to)
+    remake(base, to, lambda n: put_on(n, instincts, autocast_adapter_dtype=True).merge_and_unload())

@@ -42,14 +42,13 @@ def measured(
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Factors | None:
-    """The factors of the network as it is now, from layer `lowest` on; None where they would take too much memory.
+    """The factors of a bare network, from layer `lowest` on; None where they would take too much memory.
 
     `cache` is a safetensors file that is read if it is there, and written otherwise.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load, save
 
-    model.bare()
     layers = _layers(model, lowest)
     if not layers or 4 * sum(map(math.prod, _shapes(layers).values())) > MOST_BYTES:
         return None
@@ -105,7 +104,7 @@ def _measure(
     tokens = answers = 0
     below = bottom(model, lowest)
     draw = torch.Generator().manual_seed(0)
-    with model.worn(False) as network, _watched(layers, sums) as watching:
+    with model.worn() as network, _watched(layers, sums) as watching:
         for some in chunks(list(texts), TOGETHER):
             b = batch([(x.ids, x.start) for x in some], model.end_id, model.device)
             real = torch.zeros_like(b.packed.ids, dtype=torch.bool)

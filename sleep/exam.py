@@ -1,7 +1,7 @@
 """The exam: closed-book questions that were never trained on, each asked twice: with tonight's adapter, and without.
 
-Nothing is in the prompt but the question. The answer without the adapter is the control: only what the smaller self
-could not answer counts as learnt tonight.
+Nothing is in the prompt but the question. The answer without the adapter is the control: what the smaller self could
+not answer is what the night has taught.
 """
 
 from __future__ import annotations

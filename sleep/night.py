@@ -20,7 +20,7 @@ from memory.errors import NothingToLearn, UsageError
 from memory.store import BufferStore, Embedder
 from sleep import phases, seeding
 from sleep.events import NightBegan, NightEnded, NightEvent, PhaseBegan, PhaseReached
-from sleep.prepare import enter, plan, recover, roll_back
+from sleep.prepare import enter, plan, recover
 from sleep.room import Room
 
 STEPS: tuple[tuple[Phase, Callable[[Room], Iterator[NightEvent]]], ...] = (
@@ -126,4 +126,4 @@ def _nothing_cleared(room: Room, alarm: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-__all__ = ["STEPS", "recover", "roll_back", "sleep"]
+__all__ = ["STEPS", "recover", "sleep"]

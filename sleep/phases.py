@@ -159,11 +159,14 @@ def examine(room: Room) -> Iterator[NightEvent]:
         Phase.EXAMINED, "exam",
         lambda tick: exam.ask(room.model, held, told_of, night=room.number, progress=tick),
     )  # fmt: skip
-    known = histories(room.ledger, room.ledger.memories(state=MemoryState.CONSOLIDATED))
+    learnt = room.ledger.memories(state=MemoryState.CONSOLIDATED)
+    known = histories(room.ledger, learnt)
+    # The questions with which each was passed: what it got wrong in nights before that, it never knew.
+    passed = {(m.id, m.night) for m in learnt}
     old = [
         d
         for d in room.ledger.dreams(held_out=True)
-        if d.night != room.number and set(d.memories) <= set(known)
+        if all((m, d.night) in passed for m in d.memories)
     ]
     strengths = strength.measured(room.ledger, room.number)
     old = strength.due(old, strengths, room.config.earlier_questions, room.seed)

@@ -137,12 +137,7 @@ def give_up(home: Any) -> list[int]:
     night = home.ledger.unfinished()
     if night is None:
         return []
-    undone = roll_back(home, night.number)
+    undone = undo(home.ledger, home.adapters, night.number)
     home.ledger.advance(night.number, Phase.ROLLED_BACK, finished=datetime.now(UTC))
     home.adapters.sweep()
     return undone
-
-
-def roll_back(home: Any, number: int) -> list[int]:
-    """Undo night `number` and all later ones: see `memory.undoing.undo`."""
-    return undo(home.ledger, home.adapters, number)

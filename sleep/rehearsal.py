@@ -1,4 +1,4 @@
-"""General ability, kept by rehearsal: what the base itself says, with its own top log-probabilities.
+"""General ability: what the base itself says, with its own top log-probabilities.
 
 The texts are sampled from the base once (a quarter what a user might say, a quarter its replies, half prose), and
 cached beside the model: nothing external is needed (SSR, arXiv 2403.01244). A part is held out: it measures drift.

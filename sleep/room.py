@@ -52,7 +52,7 @@ class SleepConfig:
     in_view: float = 0.05
     """Share of the dreams that are also learnt with others in view, as retrieval shows them later."""
     texts: int = 128
-    """Texts of the base to rehearse; a tenth more is kept aside to measure drift."""
+    """Texts of the base whose curvature is held, or that are rehearsed; a tenth more is kept aside for the drift."""
     earlier_dreams: int = 64
     """Dreams of earlier nights rehearsed, at most."""
     earlier_questions: int = 40

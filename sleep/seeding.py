@@ -1,6 +1,7 @@
 """Knowledge Seeding: the night's new rank learns the dreams from the smaller self, then from its own completions.
 
-The dreams of earlier nights and the base's own texts are rehearsed in the same steps (Sleep, 2606.03979, stage 1).
+The dreams of earlier nights are rehearsed in the same steps, and the base's own texts hold what it says in general
+(Sleep, 2606.03979, stage 1).
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ def seed(room: Room) -> Iterator[NightEvent]:
     yield from deep_sleep(room)
     lowest = int(room.config.above * depth(room.model))
     kept = room.cache.with_name(f"{room.cache.stem}-{lowest}-{room.config.texts}.curvature")
+    room.model.bare()  # what is to stay is the base's, without any night's adapter
     with room.model.hastened():
         factors = yield from room.narrated(
             Phase.SEEDED, "weighing what is to stay",

@@ -23,8 +23,6 @@ LONGEST = 6  # exams stood in a row beyond which a memory isn't asked more seldo
 class Strength:
     """What a memory's exams say of it."""
 
-    right: int  # of its latest exam …
-    asked: int
     stood: int  # exams in a row, up to the latest, in which all was right
     nights: int  # since the latest
 
@@ -45,11 +43,7 @@ def strengths(answers: Iterable[ExamAnswer], night: int) -> dict[MemoryId, Stren
         stood = 0
         for number in sorted(nights):
             stood = stood + 1 if all(nights[number]) else 0
-        latest = max(nights)
-        marks = nights[latest]
-        out[memory] = Strength(
-            right=sum(marks), asked=len(marks), stood=stood, nights=night - latest
-        )
+        out[memory] = Strength(stood=stood, nights=night - max(nights))
     return out
 
 

@@ -9,7 +9,7 @@ import torch
 
 from agent.local_model import LocalModel
 from agent.model import Sampling
-from sleep import lora
+from sleep import curvature, lora
 from sleep.lesson import hard
 from sleep.training import TrainingConfig, train
 
@@ -54,3 +54,20 @@ def test_new_rank_learns_with_masters_in_float32(model: LocalModel) -> None:
     assert len(changed) == len(moving)
     # what bfloat16 can't hold is still there: the masters were kept, not their roundings
     assert any(not torch.equal(p, p.to(torch.bfloat16).float()) for p in moving)
+
+
+def test_what_is_to_stay_is_measured_and_held_in_either_precision(model: LocalModel) -> None:
+    texts = [hard([i], [i + 1, i + 2, i + 3, i + 4]) for i in range(3, 60, 5)]
+    exact = curvature.measured(model, texts, 0, None)
+    with model.hastened():
+        rough = curvature.measured(model, texts, 0, None)
+    assert exact is not None and rough is not None
+    for name in (n for n in exact if n.endswith(".in")):
+        assert (exact[name] - rough[name]).norm() < 0.01 * exact[name].norm()
+    moving = lora.expand(model, rank=4, targets=lora.MLP, seed=0)
+    with model.hastened():
+        pull = curvature.Curvature(model, rough)
+        config = TrainingConfig(lr=1e-2)
+        steps = [[texts[0]]] * 5
+        done = list(train(model, moving, steps, [], config, seed=0, curvature=pull))
+    assert done[0].rehearsal_loss == 0.0 < done[-1].rehearsal_loss < 1.0

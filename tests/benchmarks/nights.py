@@ -104,7 +104,7 @@ def night(root: Root, asked: list[list[Question]], budget: float) -> Morning:
     prose = (DATA / "general" / "held_out.txt").read_text("utf-8").split("\n\n")
     prose = [p for p in prose if p.strip()]
     base = perplexity(untouched(root), prose)
-    keys = (
+    keys = [
         "night",
         "outcome",
         "exam",
@@ -117,7 +117,7 @@ def night(root: Root, asked: list[list[Question]], budget: float) -> Morning:
         "cleared",
         "left",
         "deep_sleep",
-    )
+    ]
     return {
         **{k: report.get(k) for k in keys}, "seconds": {**report.get("seconds", {}), "wall": seconds},
         "kept_back": [k["reason"] for k in report.get("kept_back", [])], "later": len(report.get("later", [])),

@@ -44,9 +44,7 @@ def learn(home: Home, said: str, *also: Memory) -> Memory:
     )  # fmt: skip
     home.adapters.point(name)
     ledger.mark_cleared([episode.id], number)
-    ledger.advance(number, Phase.CLEARED, finished=datetime.now(UTC))
-    with ledger.transaction():
-        ledger._sql("UPDATE nights SET adapter = ? WHERE number = ?", (name, number))
+    ledger.advance(number, Phase.CLEARED, adapter=name, finished=datetime.now(UTC))
     return ledger.set_memory(memory.id, state=MemoryState.CONSOLIDATED, night=number)
 
 

@@ -11,6 +11,7 @@ from bedroom import Bedroom
 
 from memory.episode import MemoryState, Phase
 from memory.errors import Interrupted, NothingToLearn, UsageError
+from memory.undoing import undo
 from sleep.events import NightBegan, NightEnded, PhaseReached
 
 
@@ -118,12 +119,10 @@ def test_the_next_night_expands_the_adapter_of_the_last(bedroom: Bedroom) -> Non
 
 
 def test_rolling_a_night_back_returns_its_episodes_and_its_parent(bedroom: Bedroom) -> None:
-    from sleep.night import roll_back
-
     bedroom.tell("My cat is called Biscuit.", "Thanks a lot!")
     bedroom.sleep()
-    assert roll_back(bedroom.home, 1) == [1]
+    assert undo(bedroom.home.ledger, bedroom.home.adapters, 1) == [1]
     assert len(bedroom.home.ledger.waiting()) == 2
     assert bedroom.home.adapters.current() is None
     with pytest.raises(UsageError):
-        roll_back(bedroom.home, 1)
+        undo(bedroom.home.ledger, bedroom.home.adapters, 1)

@@ -40,7 +40,7 @@ def dream(memory: int, cue: str = "What?", **options: bool) -> Dream:
 
 
 def known(nights: int, stood: int) -> Strength:
-    return Strength(right=3, asked=3, stood=stood, nights=nights)
+    return Strength(stood=stood, nights=nights)
 
 
 def test_every_exam_stood_makes_the_next_due_half_as_soon() -> None:
@@ -49,8 +49,8 @@ def test_every_exam_stood_makes_the_next_due_half_as_soon() -> None:
          answer(3, 5, True)], 5,
     )  # fmt: skip
     assert found == {
-        1: Strength(right=2, asked=2, stood=2, nights=3),
-        2: Strength(right=0, asked=1, stood=0, nights=2),
+        1: Strength(stood=2, nights=3),
+        2: Strength(stood=0, nights=2),
     }
     assert found[MemoryId(1)].due == 0.75 and found[MemoryId(2)].due == 2.0
     assert known(128, 99).due == 2.0  # nothing is forgotten to be asked
@@ -118,6 +118,18 @@ def test_a_memory_that_has_faded_is_in_the_buffer_again_and_learnt_anew(bedroom:
     assert faded.episode in bedroom.store.ids()
     report = bedroom.sleep()[-1].report
     assert faded.id in report["memories"] and report["faded"] == []
+    bedroom.home.close()
+
+
+def test_only_what_it_once_knew_can_fade(bedroom: Bedroom) -> None:
+    ledger = bedroom.home.ledger
+    # passed in the second night: what the first one asked it never knew
+    ledger.set_memory(MemoryId(1), night=2)
+    ledger.begin_night([], None)
+    ledger.advance(2, Phase.CLEARED, finished=datetime.now(UTC))
+    bedroom.tell("My sister Oda lives in Porto.")
+    report = bedroom.sleep()[-1].report
+    assert report["exam"]["earlier"]["asked"] == 0 and report["faded"] == []
     bedroom.home.close()
 
 

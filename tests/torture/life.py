@@ -25,9 +25,9 @@ from memory.errors import NothingToLearn
 from memory.forgetting import forget
 from memory.home import Home
 from memory.transfer import backup, restore
-from memory.undoing import unlearn
+from memory.undoing import undo, unlearn
 from sleep import night, phases
-from sleep.prepare import recover, roll_back
+from sleep.prepare import recover
 from sleep.room import Room
 
 SECRET = "My word is zanzibar."
@@ -201,7 +201,7 @@ def live(path: Path, seed: int) -> None:
         sleep(home, life.store)
         last = home.ledger.last_finished()
         if seed % 2 and last is not None and (last.phase, last.number) == (Phase.CLEARED, 2):
-            roll_back(home, 2)
+            undo(home.ledger, home.adapters, 2)
             life.store.rebuild(home.ledger.waiting())
         if not path.with_name(f"{path.name}.zip").exists():
             backup(home, path.with_name(f"{path.name}.zip"))

@@ -28,7 +28,7 @@ from memory.episode import MemoryState, Phase
 from memory.forgetting import forget
 from memory.home import Home
 from memory.transfer import backup, restore
-from sleep.prepare import roll_back
+from memory.undoing import undo
 
 NAMES = st.sampled_from("abcde")
 
@@ -84,7 +84,7 @@ class Lives(RuleBasedStateMachine):
     def undo_the_last_night(self) -> None:
         done = [n for n in self.home.ledger.nights() if n.phase is Phase.CLEARED]
         if done:
-            roll_back(self.home, done[-1].number)
+            undo(self.home.ledger, self.home.adapters, done[-1].number)
             self.life.store.rebuild(self.home.ledger.waiting())
 
     @rule()

@@ -22,7 +22,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
 
     if args.action == "list":
         with opened(args, say, read_only=True) as root:
-            used = root.config.model or weights.DEFAULT
+            used, student = root.config.model or weights.DEFAULT, root.config.student
         folder = cache_path() / "models"
         cached = (
             sorted(p.name for p in folder.iterdir() if (p / "complete.json").exists())
@@ -30,9 +30,11 @@ def run(args: argparse.Namespace, say: Say) -> int:
             else []
         )
         say.line(f"in use   {used}")
+        if student:
+            say.line(f"student  {student}")
         for name in cached:
             say.line(f"cached   {name}")
-        say.document({"use": used, "cached": cached})
+        say.document({"use": used, "student": student, "cached": cached})
         return 0
     if not args.name:
         raise UsageError(f"Which model? somnus model {args.action} NAME.")

@@ -9,6 +9,7 @@ from typing import Any
 from memory.episode import Night
 from memory.errors import UsageError
 from memory.paths import write_atomic
+from memory.undoing import undo
 from tui.commands.shared import opened
 from tui.say import Say
 
@@ -34,9 +35,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
             return 0
         ledger = root.home.ledger
         if args.action == "rollback":
-            from sleep.prepare import roll_back
-
-            undone = roll_back(root.home, args.number)
+            undone = undo(ledger, root.home.adapters, args.number)
             root.store.rebuild(ledger.waiting())
             count = len(ledger.waiting())
             say.line(
