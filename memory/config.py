@@ -62,7 +62,7 @@ class Config(BaseSettings):
     """Adapters of earlier nights kept on disk."""
     keep_adapters_mb: int = Field(default=500, ge=1)
     """The most they may take, in MB."""
-    rehearsal_texts: int = Field(default=128, ge=8)
+    rehearsal_texts: int = Field(default=64, ge=8)
     """Texts of the base by which a night keeps general ability."""
     dreams_per_memory: int = Field(default=84, ge=4, le=400)
     """Dreams sampled for each memory."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from memory.adapters import digest
 from memory.episode import Dream, MemoryState, Phase
 from memory.paths import fsync_dir, fsync_tree
-from sleep import exam, lora, teaching
+from sleep import exam, lora, rehearsal, teaching
 from sleep.associate import histories
 from sleep.course import Course
 from sleep.events import NightEvent, Progressed
@@ -61,9 +61,10 @@ def deep_sleep(room: Room) -> Iterator[NightEvent]:
     # gentler, and in smaller steps, than a night's own learning: nothing here is new
     training = replace(config.training, lr=2.5e-4, rows=8, passes=2, least_steps=8)
     with room.model.hastened():
+        texts = rehearsal.base_lessons(room.model, room.texts)
         course = Course(lessons, training, room.seed)
         for step in train(
-            room.model, moving, course, room.texts, training, seed=room.seed, stop=room.stop, deadline=deadline,
+            room.model, moving, course, texts, training, seed=room.seed, stop=room.stop, deadline=deadline,
             heard=course.heard,
         ):  # fmt: skip
             yield Progressed(

@@ -150,9 +150,8 @@ def examine(room: Room) -> Iterator[NightEvent]:
     if not room.moving:  # resumed: put tonight's rank back on over the smaller self
         again(room)
         room.moving = lora.reload(room.model, room.staging, past=room.past, rank=room.config.rank)
-        room.kept_texts = rehearsal.base_texts(
-            room.model, max(8, room.config.texts // 10), room.cache
-        )
+        kept = rehearsal.base_texts(room.model, max(8, room.config.texts // 10), room.cache)
+        room.kept_texts = rehearsal.base_lessons(room.model, kept)
     told_of = histories(room.ledger, room.memories)
     held = [r.dream for r in room.rehearsed if r.dream.held_out]
     answers = yield from room.narrated(

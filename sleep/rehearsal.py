@@ -1,4 +1,4 @@
-"""General ability: what the base itself says, with its own top log-probabilities.
+"""General ability: what the base itself says.
 
 The texts are sampled from the base once (a quarter what a user might say, a quarter its replies, half prose), and
 cached beside the model: nothing external is needed (SSR, arXiv 2403.01244). A part is held out: it measures drift.
@@ -7,7 +7,8 @@ cached beside the model: nothing external is needed (SSR, arXiv 2403.01244). A p
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ from agent.local_model import LocalModel
 from agent.model import Sampling
 from memory.episode import Role, Turn
 from memory.paths import write_atomic
-from sleep.lesson import Lesson, scored
+from sleep.lesson import Lesson, hard, scored
 
 TOP_K = 64
 TEXT_TOKENS = 72
@@ -44,7 +45,7 @@ def base_texts(
     seed: int = 7,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Lesson]:
-    """`count` lessons whose teacher is the model as it is now with its adapter off.
+    """`count` texts that the model says with its adapter off, as lessons that are certain of what was said.
 
     `cache` is a safetensors file that is read if it holds enough, and written otherwise.
     """
@@ -59,13 +60,12 @@ def base_texts(
         # What was asked for counts: a few were too short, and left out.
         if int(tensors.get("asked", torch.tensor(0))) >= count:
             return _unpack(tensors)[:count]
-    total = 2 * count
     done = 0
 
     def more(n: int) -> None:
         nonlocal done
         done += n
-        progress(min(done, total), total)
+        progress(min(done, count), count)
 
     def complete(prompts: list[list[int]], seed: int) -> list[list[int]]:
         before = done
@@ -74,27 +74,43 @@ def base_texts(
             prompts, sampling, adapter=False, progress=lambda n: more(before + n - done)
         )
 
-    # 1. a quarter each: what a user might say, and what the base replies to it; and half prose
-    opened = _user_turn(model)
-    said = complete([opened] * (count // 4), seed)
+    # 1. half prose and a quarter what a user might say; then a quarter what the base replies to that
+    opened, quarter = _user_turn(model), count // 4
+    openings = _openings(model, count - 2 * quarter)
+    begun = complete([opened] * quarter + openings, seed)
+    said, prose = begun[:quarter], begun[quarter:]
     turns = [Turn(role=Role.USER, content=model.text(row)) for row in said]
     asked = [model.encode([t]) for t in turns if t.content]
     replied = [[*r, model.end_id] for r in complete(asked, seed + 1)]
-    openings = _openings(model, count - len(said) - len(asked))
-    prose = complete(openings, seed + 2)
+    # 2. what is long enough, shuffled
     pairs = [(opened, row) for row in said] + list(zip(asked, replied, strict=True))
     pairs += [(p[:1], [*p[1:], *row]) for p, row in zip(openings, prose, strict=True)]
-    pairs = [(p, r) for p, r in pairs if len(r) > 4]
-    random.Random(seed).shuffle(pairs)
-    # 2. what the base thinks of every token of them
-    tops = scored(model, pairs, adapter=False, top_k=TOP_K, progress=more)
-    lessons = [
-        Lesson((*p, *a), len(p), ids, logp)
-        for (p, a), (_, ids, logp) in zip(pairs, tops, strict=True)
-    ]
+    lessons = [hard(p, r) for p, r in pairs if len(r) > 4]
+    random.Random(seed).shuffle(lessons)
     if cache is not None:
         write_atomic(cache, save(_pack(lessons) | {"asked": torch.tensor(count)}))
     return lessons
+
+
+def base_lessons(
+    model: LocalModel,
+    texts: Sequence[Lesson],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Lesson]:
+    """The texts as lessons whose teacher is the model with its adapter off: its `TOP_K` log-probabilities."""
+    done = 0
+
+    def more(n: int) -> None:
+        nonlocal done
+        done += n
+        progress(done, len(texts))
+
+    parts = [x.parted() for x in texts]
+    tops = scored(model, parts, adapter=False, top_k=TOP_K, progress=more)
+    return [
+        replace(x, top_ids=ids, top_logp=logp)
+        for x, (_, ids, logp) in zip(texts, tops, strict=True)
+    ]
 
 
 def _user_turn(model: LocalModel) -> list[int]:
@@ -130,19 +146,9 @@ def _pack(lessons: list[Lesson]) -> dict[str, torch.Tensor]:
         "ids": torch.cat([torch.tensor(x.ids) for x in lessons]),
         "lengths": torch.tensor([len(x.ids) for x in lessons]),
         "starts": torch.tensor([x.start for x in lessons]),
-        "top_ids": torch.cat([x.top_ids for x in lessons]),
-        "top_logp": torch.cat([x.top_logp for x in lessons]).half(),
     }
 
 
 def _unpack(t: dict[str, torch.Tensor]) -> list[Lesson]:
-    lengths, starts = t["lengths"].tolist(), t["starts"].tolist()
-    answers = [n - s for n, s in zip(lengths, starts, strict=True)]
-    parts = zip(
-        t["ids"].split(lengths),
-        starts,
-        t["top_ids"].split(answers),
-        t["top_logp"].float().split(answers),
-        strict=True,
-    )
-    return [Lesson(tuple(i.tolist()), s, a, b) for i, s, a, b in parts]
+    texts = [ids.tolist() for ids in t["ids"].split(t["lengths"].tolist())]
+    return [hard(x[:s], x[s:]) for x, s in zip(texts, t["starts"].tolist(), strict=True)]

@@ -51,7 +51,7 @@ class SleepConfig:
     """Dreams a memory whose reply is learnt to its end; of the others only its beginning."""
     in_view: float = 0.05
     """Share of the dreams that are also learnt with others in view, as retrieval shows them later."""
-    texts: int = 128
+    texts: int = 64
     """Texts of the base whose curvature is held, or that are rehearsed; a tenth more is kept aside for the drift."""
     earlier_dreams: int = 64
     """Dreams of earlier nights rehearsed, at most."""

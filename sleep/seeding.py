@@ -77,7 +77,7 @@ def seed(room: Room) -> Iterator[NightEvent]:
             Phase.SEEDED, "recalling general things",
             lambda tick: rehearsal.base_texts(room.model, room.config.texts + extra, room.cache, progress=tick),
         )  # fmt: skip
-    room.kept_texts, room.texts = every[:extra], every[extra:]
+    room.kept_texts, room.texts = rehearsal.base_lessons(room.model, every[:extra]), every[extra:]
     yield from deep_sleep(room)
     lowest = int(room.config.above * depth(room.model))
     kept = room.cache.with_name(f"{room.cache.stem}-{lowest}-{room.config.texts}.curvature")
@@ -87,6 +87,11 @@ def seed(room: Room) -> Iterator[NightEvent]:
             Phase.SEEDED, "weighing what is to stay",
             lambda tick: measured(room.model, room.texts, lowest, kept, progress=tick),
         )  # fmt: skip
+        if factors is None:  # then the texts themselves are gone through
+            room.texts = yield from room.narrated(
+                Phase.SEEDED, "weighing what is to stay",
+                lambda tick: rehearsal.base_lessons(room.model, room.texts, tick),
+            )  # fmt: skip
     room.moving = lora.expand(
         room.model,
         rank=room.config.rank,
