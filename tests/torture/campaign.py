@@ -1,8 +1,9 @@
 """Kills a home's life at every named point and at random, fails its writes, spoils its files, counts what is lost.
 
-    python tests/torture/campaign.py --seeds 3 --random 1000 --doubles 200 --log torture.jsonl
+    python tests/torture/campaign.py --each 50 --random 3000 --doubles 200 --log torture.jsonl
 
-One JSON line a trial. A log that is there already is gone on with: its trials aren't run again, and count.
+One JSON line a trial. A log that is there already is gone on with: its trials aren't run again, and count. Two
+processes share the work with `--part 1/2` and `--part 2/2`, each with its own log; `--count` says what logs hold together.
 """
 
 from __future__ import annotations
@@ -48,6 +49,19 @@ def every_point(points: dict[str, int], seed: int, kind: str = "live") -> Iterat
             yield Trial(
                 name=f"kill {point} {n} {tail}", seed=seed, faults=(f"{point}:{n}:kill",), kind=kind
             )
+
+
+def each_point(forge: Forge, lives: int) -> Iterator[Trial]:
+    """A kill at every point in each of so many lives, at one of its visits; the rare ones in the life that has them."""
+    usual = [forge.points(seed) for seed in range(1, lives + 1)]
+    rare = {p: n for p, n in forge.points(0, "rare").items() if p not in usual[0]}
+    for kind, every in (("live", usual), ("rare", [rare] * lives)):
+        for seed, points in enumerate(every, 1):
+            for point, visits in points.items():
+                n = random.Random(f"{point} {seed}").randint(1, visits)
+                yield Trial(
+                    name=f"kill {point} in life {seed} {kind}", seed=seed, faults=(f"{point}:{n}:kill",), kind=kind
+                )  # fmt: skip
 
 
 def at_random(points: dict[str, int], count: int, kills: int) -> Iterator[Trial]:
@@ -98,6 +112,8 @@ def trials(forge: Forge, args: argparse.Namespace) -> Iterator[Line]:
     points = {seed: forge.points(seed) for seed in range(1, args.seeds + 1)}
     kills = [t for seed, found in points.items() for t in every_point(found, seed)]
     kills += every_point(forge.points(0, "rare"), 0, "rare")
+    if args.each:
+        kills += each_point(forge, args.each)
     some = points[1]
     kills += [*at_random(some, args.random, 1), *at_random(some, args.doubles, 2)]
     if args.writes:
@@ -145,6 +161,7 @@ def main() -> int:
     parser.add_argument(
         "--seeds", type=int, default=1, help="lives to kill at every visit of every point"
     )
+    parser.add_argument("--each", type=int, default=0, help="lives to kill once at every point")
     parser.add_argument("--random", type=int, default=100)
     parser.add_argument("--doubles", type=int, default=50)
     parser.add_argument("--races", type=int, default=20)
@@ -152,7 +169,12 @@ def main() -> int:
     parser.add_argument("--no-writes", dest="writes", action="store_false")
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--log", type=Path, default=Path("torture.jsonl"))
+    parser.add_argument("--part", default="1/1", help="I/N: which of N processes this is")
+    parser.add_argument("--count", type=Path, nargs="+", help="logs to sum up, and nothing else")
     args = parser.parse_args()
+    if args.count:
+        return _tell({n: x for log in args.count for n, x in _read(log).items()})
+    part, parts = map(int, args.part.split("/"))
     known = _read(args.log)
     end = time.monotonic() + 60 * args.minutes
     with (
@@ -160,7 +182,7 @@ def main() -> int:
         Forge(Path(folder)) as forge,
         args.log.open("a") as log,
     ):
-        every = list(trials(forge, args))
+        every = list(trials(forge, args))[part - 1 :: parts]
         sys.stdout.write(f"lives 1 to {args.seeds}, {len(every)} trials, {len(known)} in the log\n")
         for name, run in every:
             if time.monotonic() > end:
@@ -173,6 +195,10 @@ def main() -> int:
             if line["wounds"]:
                 sys.stdout.write(f"{name}: {line['wounds']}\n")
                 sys.stdout.flush()
+    return _tell(known)
+
+
+def _tell(known: dict[str, dict[str, Any]]) -> int:
     sys.stdout.write(summary(list(known.values())) + "\n")
     return any(x["wounds"] for x in known.values())
 
