@@ -39,7 +39,7 @@ bench: install
 MINUTES ?= 60
 torture: install
 	@mkdir -p build
-	@$(BIN)/python tests/torture/campaign.py --seeds 3 --random 3000 --doubles 500 --minutes $(MINUTES) --log build/torture.jsonl
+	@$(BIN)/python tests/torture/campaign.py --each 50 --random 2000 --moments 1000 --doubles 300 --minutes $(MINUTES) --log build/torture.jsonl
 	@SOMNUS_LIVES=200 $(BIN)/python -m pytest -q tests/torture
 	@$(BIN)/python tests/torture/mutations.py
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from memory.adapters import Adapters
 from memory.episode import MemoryState
 from memory.ledger import Ledger
-from memory.undoing import lineage, unlearn
+from memory.undoing import take_back, unlearn
 
 
 def settle(ledger: Ledger, adapters: Adapters) -> list[str]:
@@ -24,18 +24,8 @@ def settle(ledger: Ledger, adapters: Adapters) -> list[str]:
         said = [f"The file that names the adapter was lost; {newest} is worn, as the ledger says."]
     else:
         said = [adapters.warning] if adapters.warning else []
-    inside = lineage(ledger, worn.night if worn else None)
-    astray = [m for m in learnt if m.night not in inside]
-    lost = {m.night for m in astray}
-    if astray:
-        with ledger.transaction():
-            for memory in astray:
-                ledger.set_memory(memory.id, state=MemoryState.BUFFER, night=None, failures=0)
-            ledger.mark_waiting({m.episode for m in astray})
-            for night in ledger.nights():
-                if night.number in lost:  # small talk was cleared with it
-                    ledger.mark_waiting(night.episodes)
-        nights = ", ".join(str(n) for n in sorted(n for n in lost if n))
+    if lost := take_back(ledger, worn.name if worn else None):
+        nights = ", ".join(map(str, lost))
         said.append(
             f"What was learnt in night {nights} is in the buffer again, and is learnt anew."
         )

@@ -26,15 +26,31 @@ def undo(ledger: Ledger, adapters: Adapters, number: int) -> list[int]:
     if first is None or first.phase is Phase.ROLLED_BACK:
         raise UsageError(f"There is no night {number} to roll back; `somnus nights` lists them.")
     undone = [n for n in ledger.nights() if n.number >= number and n.phase is not Phase.ROLLED_BACK]
-    adapters.point(_nearest(ledger, adapters, first.parent))
+    worn = _nearest(ledger, adapters, first.parent)
+    adapters.point(worn)
     with ledger.transaction():
         for night in undone:
-            for memory in ledger.memories(night=night.number):
-                if memory.state is MemoryState.CONSOLIDATED:
-                    ledger.set_memory(memory.id, state=MemoryState.BUFFER, night=None, failures=0)
             ledger.mark_waiting(list(night.episodes))
             ledger.advance(night.number, Phase.ROLLED_BACK)
+        take_back(ledger, worn)  # of earlier nights, too, whose adapter is gone
     return [n.number for n in undone]
+
+
+def take_back(ledger: Ledger, worn: str | None) -> list[int]:
+    """What the ledger calls learnt and this adapter doesn't hold waits in the buffer again; returns its nights."""
+    inside = lineage(ledger, int(worn.removeprefix("night-")) if worn else None)
+    learnt = ledger.memories(state=MemoryState.CONSOLIDATED)
+    astray = [m for m in learnt if m.night is not None and m.night not in inside]
+    lost = {m.night for m in astray if m.night}
+    if astray:
+        with ledger.transaction():
+            for memory in astray:
+                ledger.set_memory(memory.id, state=MemoryState.BUFFER, night=None, failures=0)
+            ledger.mark_waiting({m.episode for m in astray})
+            for night in ledger.nights():
+                if night.number in lost:  # small talk was cleared with it
+                    ledger.mark_waiting(night.episodes)
+    return sorted(lost)
 
 
 def _nearest(ledger: Ledger, adapters: Adapters, name: str | None) -> str | None:

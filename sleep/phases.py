@@ -227,53 +227,60 @@ def commit(room: Room) -> Iterator[NightEvent]:
 
 def clear(room: Room) -> Iterator[NightEvent]:
     """Point at the adapter, mark what passed, and make the buffer anew from what stays."""
+    room.home.adapters.point(room.name)
+    if "cleared" not in room.report:  # else it died after that: a failure counts once
+        with room.ledger.transaction():
+            _mark(room)
+            room.ledger.advance(room.number, room.phase, report=room.report)
+    room.store.rebuild(room.ledger.waiting())
+    room.home.adapters.prune(room.keep[0], room.keep[1])
+    note = f"{room.report['cleared']} episodes cleared"
+    yield Progressed(night=room.number, phase=Phase.CLEARED, done=1, total=1, note=note)
+
+
+def _mark(room: Room) -> None:
+    """What passed is learnt, what didn't stays, what faded comes back; and the report says so."""
     told = [a for a in room.ledger.answers(night=room.number) if a.memory is not None]
     memories = room.tonight()
     judged = {m.id: verdict.judge(m, told) for m in memories}
     before = room.ledger.memories(state=MemoryState.CONSOLIDATED)
     faded = verdict.faded([m for m in before if m.id not in judged], told)
-    room.home.adapters.point(room.name)
-    with room.ledger.transaction():
-        for m in memories:
-            j = judged[m.id]
-            if m.state not in (MemoryState.BUFFER, MemoryState.KEPT_BACK):
-                continue
-            if j.passed:
-                room.ledger.set_memory(
-                    m.id, state=MemoryState.CONSOLIDATED, night=room.number, failures=0, reason=""
-                )
-            else:
-                failures = m.failures + j.failed
-                room.ledger.set_memory(
-                    m.id, state=MemoryState.KEPT_BACK, failures=failures, reason=j.reason
-                )
-        for j in faded:
+    for m in memories:
+        j = judged[m.id]
+        if m.state not in (MemoryState.BUFFER, MemoryState.KEPT_BACK):
+            continue
+        if j.passed:
             room.ledger.set_memory(
-                j.memory, state=MemoryState.BUFFER, night=None, reason=f"faded: {j.reason}"
+                m.id, state=MemoryState.CONSOLIDATED, night=room.number, failures=0, reason=""
             )
-            room.ledger.mark_waiting([room.ledger.memory(j.memory).episode])
-        every = room.ledger.memories()
-        unread = room.ledger.bookmarks()
-        read = [e for e in room.episodes if e.id not in unread]
-        gone = verdict.leaving(read, every, judged)
-        room.ledger.mark_cleared(gone, room.number)
-        by_id = {m.id: m for m in every}
-        room.report |= {
-            "night": room.number,
-            "adapter": room.name,
-            "learned": [{"id": i, "text": by_id[i].text} for i, j in judged.items() if j.passed],
-            "kept_back": [
-                {"id": i, "text": by_id[i].text, "reason": j.reason}
-                for i, j in judged.items()
-                if not j.passed
-            ],
-            "faded": [
-                {"id": j.memory, "text": by_id[j.memory].text, "reason": j.reason} for j in faded
-            ],
-            "cleared": len(gone),
-            "left": len(room.episodes) - len(gone),
-        }
-    room.store.rebuild(room.ledger.waiting())
-    room.home.adapters.prune(room.keep[0], room.keep[1])
-    note = f"{len(gone)} episodes cleared"
-    yield Progressed(night=room.number, phase=Phase.CLEARED, done=1, total=1, note=note)
+        else:
+            failures = m.failures + j.failed
+            room.ledger.set_memory(
+                m.id, state=MemoryState.KEPT_BACK, failures=failures, reason=j.reason
+            )
+    for j in faded:
+        room.ledger.set_memory(
+            j.memory, state=MemoryState.BUFFER, night=None, reason=f"faded: {j.reason}"
+        )
+        room.ledger.mark_waiting([room.ledger.memory(j.memory).episode])
+    every = room.ledger.memories()
+    unread = room.ledger.bookmarks()
+    read = [e for e in room.episodes if e.id not in unread]
+    gone = verdict.leaving(read, every, judged)
+    room.ledger.mark_cleared(gone, room.number)
+    by_id = {m.id: m for m in every}
+    room.report |= {
+        "night": room.number,
+        "adapter": room.name,
+        "learned": [{"id": i, "text": by_id[i].text} for i, j in judged.items() if j.passed],
+        "kept_back": [
+            {"id": i, "text": by_id[i].text, "reason": j.reason}
+            for i, j in judged.items()
+            if not j.passed
+        ],
+        "faded": [
+            {"id": j.memory, "text": by_id[j.memory].text, "reason": j.reason} for j in faded
+        ],
+        "cleared": len(gone),
+        "left": len(room.episodes) - len(gone),
+    }

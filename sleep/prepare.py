@@ -23,6 +23,7 @@ from sleep.schedule import keep_date, local_now
 
 USUAL_ADAPTER = 12_000_000  # bytes of a first night's on the default model
 MARGIN = 30_000_000  # ledger, dreams, and the buffer that is made anew
+GIVEN_UP = "given_up"  # a note in the ledger: the number of such a night
 NOTHING = "There is nothing to learn: the buffer holds no statement of yours. Tell somnus something first."
 
 
@@ -126,10 +127,19 @@ def recover(home: Any) -> str | None:
     The night itself is finished by the next `sleep`; until then nothing of it is worn and the buffer is whole.
     """
     night = home.ledger.unfinished()
+    if night is not None and home.ledger.meta(GIVEN_UP) == str(night.number):
+        give_up(home)
+        return f"Night {night.number} is given up, as you asked; nothing was lost."
     if night is None:
         home.adapters.sweep()
         return None
     return f"Night {night.number} was interrupted while it was {night.phase}; the next sleep goes on there."
+
+
+def note_giving_up(home: Any) -> None:
+    """The night that goes on is not to be gone on with, even if it dies before it can be undone."""
+    if (night := home.ledger.unfinished()) is not None:
+        home.ledger.set_meta(GIVEN_UP, str(night.number))
 
 
 def give_up(home: Any) -> list[int]:

@@ -1,12 +1,13 @@
 """The night watch: whether to fall asleep by itself now, and whether to go on. It decides; others act.
 
 Read by the app, by the daemon and by `sleep --if-due`, so that all three keep the same rules: a night that is due, or a
-nap when sleep presses; only on mains power and when nobody is there, if the settings say so; and after an error ever
-longer pauses.
+nap when sleep presses (the timer's command takes no naps); only on mains power and when nobody is there, if the settings
+say so; and after an error ever longer pauses, which the ledger remembers.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,6 +19,7 @@ from sleep.schedule import is_due
 
 FIRST_PAUSE = timedelta(minutes=30)  # nobody is helped by a failing download every minute
 LONGEST_PAUSE = timedelta(days=1)
+FAILURES = "failed_nights"  # a note in the ledger
 APART = timedelta(hours=3)  # from the beginning of a night to that of a nap
 
 
@@ -47,39 +49,41 @@ class Decision:
     budget: float | None = None
 
 
-class Watch:
-    """Remembers only how often sleeping failed."""
+def decide(ledger: Any, config: Config, around: Around) -> Decision:
+    """Whether to fall asleep."""
+    now, (_, pause) = around.now, _failures(ledger)
+    if pause is not None and now < pause <= now + LONGEST_PAUSE:  # later: the clock was set back
+        return Decision(wish=Wish.WAKE, reason=f"the last night failed; again at {pause:%H:%M}")
+    if is_due(ledger, config.sleep_at, now):
+        wish = Decision(wish=Wish.NIGHT, reason="a night is due")
+    elif (share := _nap(ledger, now)) >= config.nap_pressure < 1:
+        reason = f"sleep presses ({share:.0%})"
+        wish = Decision(wish=Wish.NAP, reason=reason, budget=config.nap_minutes)
+    else:
+        return Decision(wish=Wish.WAKE, reason="no night is due")
+    if why := hindrance(config, around):
+        return Decision(wish=Wish.WAKE, reason=f"{wish.reason}, but {why}")
+    return wish
 
-    def __init__(self) -> None:
-        self._failures = 0
-        self._not_before: datetime | None = None
 
-    def decide(self, ledger: Any, config: Config, around: Around) -> Decision:
-        """Whether to fall asleep."""
-        now, pause = around.now, self._not_before
-        if (
-            pause is not None and now < pause <= now + LONGEST_PAUSE
-        ):  # later: the clock was set back
-            return Decision(wish=Wish.WAKE, reason=f"the last night failed; again at {pause:%H:%M}")
-        if is_due(ledger, config.sleep_at, now):
-            wish = Decision(wish=Wish.NIGHT, reason="a night is due")
-        elif (share := _nap(ledger, now)) >= config.nap_pressure < 1:
-            reason = f"sleep presses ({share:.0%})"
-            wish = Decision(wish=Wish.NAP, reason=reason, budget=config.nap_minutes)
-        else:
-            return Decision(wish=Wish.WAKE, reason="no night is due")
-        if why := hindrance(config, around):
-            return Decision(wish=Wish.WAKE, reason=f"{wish.reason}, but {why}")
-        return wish
+def failed(ledger: Any, now: datetime) -> None:
+    """A night that began by itself ended in an error: whoever keeps watch here next knows."""
+    count, _ = _failures(ledger)
+    pause = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2**count)
+    ledger.set_meta(FAILURES, json.dumps([min(count + 1, 16), pause.isoformat()]))
 
-    def failed(self, now: datetime) -> None:
-        """A night that began by itself ended in an error."""
-        self._not_before = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures)
-        self._failures = min(self._failures + 1, 16)
 
-    def succeeded(self) -> None:
-        """A night came to its end, whatever its verdict."""
-        self._failures, self._not_before = 0, None
+def succeeded(ledger: Any) -> None:
+    """A night came to its end, whatever its verdict."""
+    ledger.set_meta(FAILURES, "")
+
+
+def _failures(ledger: Any) -> tuple[int, datetime | None]:
+    """How often in a row, and until when to leave it."""
+    if not (noted := ledger.meta(FAILURES)):
+        return 0, None
+    count, pause = json.loads(noted)
+    return count, datetime.fromisoformat(pause).astimezone()
 
 
 def _nap(ledger: Any, now: datetime) -> float:
@@ -106,6 +110,11 @@ def on_power() -> bool:
     sensor = getattr(psutil, "sensors_battery", None)  # not on every system
     battery = sensor() if sensor else None
     return battery is None or battery.power_plugged is not False
+
+
+def around(ledger: Any, now: datetime) -> Around:
+    """What it is like, for who has only the ledger to tell whether the user is there."""
+    return Around(now=now, idle_minutes=idle_minutes(ledger, now), on_power=on_power())
 
 
 def idle_minutes(ledger: Any, now: datetime) -> float:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from memory.errors import Interrupted, NothingToLearn, SomnusError
 from sleep.schedule import last_scheduled, make_scheduler
-from sleep.watch import Around, Watch, Wish, hindrance, on_power
+from sleep.watch import Around, Wish, decide, failed, hindrance, on_power, succeeded
 from tui.doorbell import Answer, Asked, Doorbell, Want
 
 if TYPE_CHECKING:
     from tui.app import SomnusApp
+
+
+PLUG = 4  # seconds between looks at the plug while it sleeps by itself
 
 
 class Vigil:
@@ -19,7 +22,6 @@ class Vigil:
 
     def __init__(self, app: SomnusApp) -> None:
         self._app = app
-        self._watch = Watch()
         self._scheduler: Any = None
         self._doorbell: Doorbell | None = None
         self._touched: datetime | None = None
@@ -38,6 +40,7 @@ class Vigil:
         self._scheduler = make_scheduler(sleep_at, lambda: app.call_from_thread(self.look))
         self._doorbell = Doorbell(app.root.path, self._answer)
         app.set_interval(60, self.look)
+        app.set_interval(PLUG, self._make_way)
 
     def end(self) -> None:
         """Nobody watches any more."""
@@ -56,7 +59,7 @@ class Vigil:
         scheduled = last_scheduled(app.root.config.sleep_at, around.now)
         if not app.ready or app.bridge.busy or self._put_off == scheduled:
             return
-        decision = self._watch.decide(app.root.home.ledger, app.root.config, around)
+        decision = decide(app.root.home.ledger, app.root.config, around)
         if decision.wish is Wish.NAP or (decision.wish is Wish.NIGHT and app.tried != scheduled):
             if decision.wish is Wish.NIGHT:
                 app.tried = scheduled
@@ -79,10 +82,10 @@ class Vigil:
         elif not by_itself:
             return
         elif error is None or isinstance(error, NothingToLearn):
-            self._watch.succeeded()
+            succeeded(app.root.home.ledger)
         else:
             app.tried = None  # the watch knows when to try again
-            self._watch.failed(app.clock())
+            failed(app.root.home.ledger, app.clock())
 
     def _around(self) -> Around:
         now = self._app.clock()

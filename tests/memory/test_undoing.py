@@ -71,6 +71,16 @@ def test_undoing_a_night_returns_what_was_learnt_since(home: Home, learnt: list[
     assert [e.said for e in home.ledger.waiting()] == list(SAID[1:])
 
 
+def test_undoing_behind_a_pruned_adapter_returns_what_only_that_held(
+    home: Home, learnt: list[Memory]
+) -> None:
+    home.adapters.remove("night-0001")
+    assert undo(home.ledger, home.adapters, 2) == [2, 3]
+    assert home.adapters.current() is None  # nothing older is left to be worn
+    assert {home.ledger.memory(m.id).state for m in learnt} == {MemoryState.BUFFER}
+    assert [e.said for e in home.ledger.waiting()] == list(SAID)
+
+
 def test_no_adapter_that_was_trained_on_it_is_worn_or_kept(
     home: Home, learnt: list[Memory]
 ) -> None:

@@ -15,7 +15,7 @@ from memory.episode import Episode, EpisodeId, MemoryState, Origin, Phase
 from memory.home import Home
 from sleep.pressure import pressure, unlearnt, untried
 from sleep.schedule import is_due, keep_date, last_scheduled, make_scheduler, next_sleep
-from sleep.watch import Around, Watch, Wish, _nap, hindrance
+from sleep.watch import Around, Wish, _nap, decide, failed, hindrance, succeeded
 
 ZONES = [
     "Europe/Berlin",
@@ -232,31 +232,30 @@ def fill(ledger: Any, count: int) -> None:
 
 
 def test_sleep_pressure_calls_for_a_nap_once_for_the_same_episodes(ledger: Any) -> None:
-    watch, around = Watch(), Around(now=NOON)
+    around = Around(now=NOON)
     fill(ledger, 10)
-    assert watch.decide(ledger, config(), around).wish is Wish.WAKE
+    assert decide(ledger, config(), around).wish is Wish.WAKE
     fill(ledger, 30)
-    nap = watch.decide(ledger, config(nap_minutes=7), around)
+    nap = decide(ledger, config(nap_minutes=7), around)
     assert (nap.wish, nap.budget) == (Wish.NAP, 7)
-    assert watch.decide(ledger, config(nap_pressure=1.0), around).wish is Wish.WAKE
+    assert decide(ledger, config(nap_pressure=1.0), around).wish is Wish.WAKE
     night = ledger.begin_night([e.id for e in ledger.waiting()], None)
     ledger.advance(night.number, Phase.CLEARED, finished=NOON)  # it kept everything back
-    assert untried(ledger) == [] and watch.decide(ledger, config(), around).wish is Wish.WAKE
+    assert untried(ledger) == [] and decide(ledger, config(), around).wish is Wish.WAKE
     fill(ledger, 40)
     began = ledger.last_finished().started
     soon = Around(now=began + timedelta(hours=1))
-    assert watch.decide(ledger, config(sleep_at="00:00"), soon).wish is Wish.WAKE
+    assert decide(ledger, config(sleep_at="00:00"), soon).wish is Wish.WAKE
     assert _nap(ledger, began + timedelta(hours=4)) > 0.5 > _nap(ledger, soon.now)
 
 
 def test_nobody_is_there_and_the_machine_is_plugged_in_if_the_settings_say_so(ledger: Any) -> None:
     fill(ledger, 40)
-    watch = Watch()
     battery, here = Around(now=NOON, on_power=False), Around(now=NOON, idle_minutes=2)
-    assert "battery" in watch.decide(ledger, config(), battery).reason
-    assert watch.decide(ledger, config(on_power=False), battery).wish is Wish.NAP
-    assert watch.decide(ledger, config(), here).wish is Wish.NAP
-    assert "you are here" in watch.decide(ledger, config(idle_minutes=5), here).reason
+    assert "battery" in decide(ledger, config(), battery).reason
+    assert decide(ledger, config(on_power=False), battery).wish is Wish.NAP
+    assert decide(ledger, config(), here).wish is Wish.NAP
+    assert "you are here" in decide(ledger, config(idle_minutes=5), here).reason
     assert hindrance(config(idle_minutes=5), here) and not hindrance(config(), here)
 
 
@@ -264,17 +263,16 @@ def test_after_an_error_the_watch_waits_ever_longer_and_forgets_it_after_a_night
     ledger: Any,
 ) -> None:
     fill(ledger, 40)
-    watch, waits = Watch(), []
-    now = NOON
+    waits, now = [], NOON
     for _ in range(3):
-        watch.failed(now)
+        failed(ledger, now)
         began = now
-        while watch.decide(ledger, config(), Around(now=now)).wish is Wish.WAKE:
+        while decide(ledger, config(), Around(now=now)).wish is Wish.WAKE:
             now += timedelta(minutes=10)
         waits.append((now - began) / timedelta(minutes=1))
     assert waits == [30, 60, 120]
-    watch.failed(now)
+    failed(ledger, now)
     year = timedelta(days=365)  # a clock set back doesn't make the pause a year long
-    assert watch.decide(ledger, config(), Around(now=now - year)).wish is not Wish.WAKE
-    watch.succeeded()
-    assert watch.decide(ledger, config(), Around(now=now)).wish is not Wish.WAKE
+    assert decide(ledger, config(), Around(now=now - year)).wish is not Wish.WAKE
+    succeeded(ledger)
+    assert decide(ledger, config(), Around(now=now)).wish is not Wish.WAKE

@@ -3,12 +3,13 @@
     python tests/torture/campaign.py --each 50 --random 3000 --doubles 200 --log torture.jsonl
 
 One JSON line a trial. A log that is there already is gone on with: its trials aren't run again, and count. Two
-processes share the work with `--part 1/2` and `--part 2/2`, each with its own log; `--count` says what logs hold together.
+processes share the work with `--part 1/2` and `--part 2/2`, each with its own log; `--count` says what logs hold.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import random
 import shutil
@@ -24,7 +25,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
 import damage  # noqa: E402  # found only now
-from forge import Forge  # noqa: E402
+from forge import MOMENT, Forge  # noqa: E402
 from life import expected  # noqa: E402
 
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EACCES")
@@ -74,6 +75,13 @@ def at_random(points: dict[str, int], count: int, kills: int) -> Iterator[Trial]
         yield Trial(name=f"{kills} random kills number {i}", seed=i, faults=faults)
 
 
+def at_moments(count: int) -> Iterator[Trial]:
+    """SIGKILL from outside, wherever the life is then: in SQLite, in Chroma, between two writes."""
+    for i in range(count):
+        share = random.Random(f"moment {i}").random()
+        yield Trial(name=f"SIGKILL number {i}", seed=1 + i % 2, faults=(f"{MOMENT}{share:.4f}",))
+
+
 def failing(points: dict[str, int], seed: int) -> Iterator[Trial]:
     """The n-th write fails, for every n, with an error of its own."""
     for n in range(1, sum(points.values()) + 1):
@@ -88,9 +96,9 @@ def endure(forge: Forge, trial: Trial) -> dict[str, Any]:
     for fault in trial.faults:
         ends.append(forge.live(home, trial.seed, fault, trial.kind))
         if len(ends) % 2 == trial.seed % 2:  # every other time somebody only looks in between
-            wounds += forge.look(home)["wounds"]
+            wounds += _seen(forge, home)
     after = forge.live(home, trial.seed, kind=trial.kind)
-    wounds += forge.look(home)["wounds"] if after == 0 else [f"could not live on: {after}"]
+    wounds += _seen(forge, home) if after == 0 else [f"could not live on: {after}"]
     told = home.with_name("home.told").read_text().splitlines()
     wounds += [
         f"never acknowledged: {t}" for t in expected(trial.seed, trial.kind) if t not in told
@@ -102,6 +110,12 @@ def endure(forge: Forge, trial: Trial) -> dict[str, Any]:
         "trial": trial.name, "seed": trial.seed, "faults": trial.faults, "ends": ends, "wounds": wounds,
         "seconds": round(time.monotonic() - began, 2),
     }  # fmt: skip
+
+
+def _seen(forge: Forge, home: Path) -> list[str]:
+    """What is wrong with a home; that it refuses to open, above all."""
+    found = forge.look(home)
+    return [*found["wounds"], *([found["refused"]] if found["refused"] else [])]
 
 
 Line = tuple[str, Callable[[], dict[str, Any]]]
@@ -116,6 +130,7 @@ def trials(forge: Forge, args: argparse.Namespace) -> Iterator[Line]:
         kills += each_point(forge, args.each)
     some = points[1]
     kills += [*at_random(some, args.random, 1), *at_random(some, args.doubles, 2)]
+    kills += at_moments(args.moments)
     if args.writes:
         kills += [t for seed, found in points.items() for t in failing(found, seed)]
     # Shuffled, so that a campaign that is cut short has tried a little of everything.
@@ -163,6 +178,7 @@ def main() -> int:
     )
     parser.add_argument("--each", type=int, default=0, help="lives to kill once at every point")
     parser.add_argument("--random", type=int, default=100)
+    parser.add_argument("--moments", type=int, default=50, help="kills from outside, at any moment")
     parser.add_argument("--doubles", type=int, default=50)
     parser.add_argument("--races", type=int, default=20)
     parser.add_argument("--spoils", type=int, default=2, help="damages of a kind to a file")
@@ -182,10 +198,12 @@ def main() -> int:
         Forge(Path(folder)) as forge,
         args.log.open("a") as log,
     ):
+        log.write("\n" if args.log.stat().st_size else "")  # the last line may be torn
         every = list(trials(forge, args))[part - 1 :: parts]
         sys.stdout.write(f"lives 1 to {args.seeds}, {len(every)} trials, {len(known)} in the log\n")
-        for name, run in every:
+        for n, (name, run) in enumerate(every):
             if time.monotonic() > end:
+                sys.stdout.write(f"Time is up; {len(every) - n} trials are left for the next.\n")
                 break
             if name in known and not known[name]["wounds"]:
                 continue
@@ -204,9 +222,13 @@ def _tell(known: dict[str, dict[str, Any]]) -> int:
 
 
 def _read(log: Path) -> dict[str, dict[str, Any]]:
-    """Each trial's last line; those with wounds are tried again."""
-    text = log.read_text() if log.exists() else ""
-    return {x["trial"]: x for x in map(json.loads, text.splitlines())}
+    """Each trial's last line; those with wounds are tried again, and so is one whose line was torn."""
+    found = {}
+    for line in log.read_text().splitlines() if log.exists() else ():
+        with contextlib.suppress(json.JSONDecodeError):
+            trial = json.loads(line)
+            found[trial["trial"]] = trial
+    return found
 
 
 if __name__ == "__main__":

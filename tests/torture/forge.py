@@ -18,7 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+KILLED = 137
 ROOT = Path(__file__).parents[2]
+MOMENT = "moment:"  # and the share of an undisturbed life after which it is killed from outside
 UNDISTURBED = "none:1:kill"  # a point that there isn't: visits are counted, nothing happens
 
 
@@ -27,6 +29,7 @@ class Forge:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.seconds = 1.0  # that an undisturbed life takes
         here = Path(__file__).parent
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join(map(str, (ROOT, here.parent, here))), "XDG_CACHE_HOME": str(folder / "cache"),
@@ -59,6 +62,8 @@ class Forge:
         return int(self._process.stdout.readline())
 
     def live(self, home: Path, seed: int, fault: str = UNDISTURBED, kind: str = "live") -> int:
+        if fault.startswith(MOMENT):
+            fault = f"{MOMENT}{float(fault.removeprefix(MOMENT)) * self.seconds}"
         return self.ask(kind, home, seed, fault)
 
     def look(self, home: Path) -> dict[str, Any]:
@@ -72,7 +77,10 @@ class Forge:
     def points(self, seed: int, kind: str = "live") -> dict[str, int]:
         """Every named point of a life that nothing disturbs, with its number of visits."""
         home = self.folder / f"undisturbed-{seed if kind == 'live' else kind}"
+        began = time.monotonic()
         assert self.live(home, seed, kind=kind) == 0
+        if kind == "live":
+            self.seconds = time.monotonic() - began
         found: dict[str, int] = json.loads(home.with_name(f"{home.name}.points").read_text())
         return found
 
@@ -83,7 +91,7 @@ def _live(kind: str, home: Path, seed: int, fault: str) -> None:
     from memory import faults
     from memory.errors import SomnusError
 
-    os.environ["SOMNUS_FAULT"] = fault
+    os.environ["SOMNUS_FAULT"] = UNDISTURBED if fault.startswith(MOMENT) else fault
     faults.visits.clear()
     try:
         {"live": live, "rare": rare}[kind](home, seed)
@@ -171,8 +179,11 @@ def main() -> None:
                 sys.stderr.write(traceback.format_exc())
                 sys.stderr.flush()
             os._exit(code)
-        status = os.waitpid(child, 0)[1]
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        if fault.startswith(MOMENT):
+            time.sleep(float(fault.removeprefix(MOMENT)))
+            os.kill(child, signal.SIGKILL)  # not waited for yet, so it is there, dead or alive
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        sys.stdout.write(f"{KILLED if code == -signal.SIGKILL else code}\n")
         sys.stdout.flush()
 
 

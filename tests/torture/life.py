@@ -32,6 +32,7 @@ from sleep.room import Room
 
 SECRET = "My word is zanzibar."
 RARE = 3  # nights
+HARD = "My number 1 "  # isn't learnt
 ABLE = (MemoryState.BUFFER, MemoryState.KEPT_BACK)
 
 
@@ -77,12 +78,13 @@ def seed(room: Room) -> Iterator[Any]:
 
 
 def examine(room: Room) -> Iterator[Any]:
-    """Three questions a memory, all right with the adapter and none without."""
+    """Three questions a memory, all right with the adapter and none without; one memory always fails."""
     room.ledger.clear_answers(room.number)
     room.ledger.add_answers(
         [
             ExamAnswer(
-                night=room.number, memory=i, kind=DreamKind.FACT, question="?", expected="!", answer="!", right=True,
+                night=room.number, memory=i, kind=DreamKind.FACT, question="?", expected="!", answer="!",
+                right=not room.ledger.memory(i).text.startswith(HARD),
                 control_answer="", control_right=False,
             )
             for i in room.report["memories"]

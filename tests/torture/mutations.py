@@ -79,7 +79,7 @@ MUTATIONS = (
         trial=f"{HERE}/test_damage.py -k another_homes_adapter",
     ),
     Mutation(
-        name="what the weights lost returns to the buffer", file="memory/settling.py", safe="    if astray:",
+        name="what the weights lost returns to the buffer", file="memory/undoing.py", safe="    if astray:",
         unsafe="    if False:", trial=f"{HERE}/test_damage.py -k another_homes_adapter",
     ),
     Mutation(
@@ -110,6 +110,14 @@ MUTATIONS = (
         name="the buffer is what the ledger says", file="sleep/phases.py",
         safe="    room.store.rebuild(room.ledger.waiting())\n", unsafe="",
         trial=f"{HERE}/test_nights.py -k thirty",
+    ),
+    Mutation(
+        name="a night that dies while it clears counts a failure once", file="sleep/phases.py",
+        safe='if "cleared" not in room.report:', unsafe="if True:", trial=f"{HERE}/test_kills.py -k counts_once",
+    ),
+    Mutation(
+        name="only what passed its exam is learnt", file="sleep/verdict.py",
+        safe="passed = right == len(mine)", unsafe="passed = True", trial="tests/sleep/test_filters.py",
     ),
     Mutation(
         name="old adapters are pruned", file="sleep/phases.py",

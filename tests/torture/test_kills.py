@@ -10,7 +10,7 @@ import random
 from pathlib import Path
 
 import pytest
-from campaign import ERRORS, Trial, at_random, endure
+from campaign import ERRORS, Trial, at_moments, at_random, endure
 from forge import Forge
 
 MEMORY = Path(__file__).parents[2] / "memory"
@@ -42,6 +42,21 @@ def test_a_kill_at_a_point_loses_nothing(forge: Forge, points: dict[str, int], p
 def test_a_kill_at_a_rare_point_loses_nothing(forge: Forge, point: str) -> None:
     found = endure(forge, Trial(name=point, seed=0, faults=(f"{point}:1:kill",), kind="rare"))
     assert found["ends"] == [137] and not found["wounds"], found
+
+
+def test_a_night_that_dies_while_it_clears_counts_a_failure_once(
+    forge: Forge, points: dict[str, int]
+) -> None:
+    for n in range(1, points["buffer.swap"] + 1):
+        found = endure(forge, Trial(name=str(n), seed=1, faults=(f"buffer.swap:{n}:kill",)))
+        assert found["ends"] == [137] and not found["wounds"], found
+
+
+def test_a_kill_from_outside_loses_nothing(forge: Forge, points: dict[str, int]) -> None:
+    del points  # only then is it known how long a life takes
+    for trial in at_moments(3):
+        found = endure(forge, trial)
+        assert not found["wounds"], found
 
 
 def test_a_second_kill_during_the_recovery_loses_nothing(

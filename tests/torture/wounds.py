@@ -55,6 +55,11 @@ def _places(life: Life) -> list[str]:
         ]
         if e.id not in waiting and not only_marks(e.said) and not (states and all(states)):
             wrong.append(f"neither in the buffer nor in the weights: {e.said}")
+    nights = [n.report for n in ledger.nights() if n.report]
+    for m in ledger.memories():
+        tried = sum(m.id in r.get("memories", ()) for r in nights)
+        if m.failures > tried:
+            wrong.append(f"{m.failures} failures in {tried} nights: {m.text}")
     if life.home.adapters.warning:
         wrong.append(life.home.adapters.warning)
     if life.store.ids() != waiting:

@@ -123,6 +123,50 @@ def test_a_daemon_that_looks_once_and_cannot_sleep_is_an_error(
     assert printed.document == {"error": "The model is torn; fetch it again."}
 
 
+def test_a_night_by_itself_that_failed_is_left_for_a_while(
+    somnus: Run, make_root: Any, home_path: Path
+) -> None:
+    from memory.errors import WeightsError
+
+    def broken(self: Any, **_: Any) -> Any:
+        raise WeightsError("The model is torn; fetch it again.")
+
+    well, make_root.night = make_root.night, broken
+    tell_long_ago(home_path)
+    assert somnus("sleep", "--if-due").code == 1
+    again = somnus("sleep", "--if-due")
+    assert again.code == 3 and again.out.startswith("The last night failed; again at")
+    assert "the last night failed" in somnus("daemon", "--once", "--json").document["reason"]
+    make_root.night = well
+    assert somnus("sleep").code == 0  # who asks for it gets it
+
+
+def test_a_night_by_itself_pauses_when_the_plug_is_pulled(
+    somnus: Run, make_root: Any, home_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from memory.errors import Interrupted
+    from sleep import watch
+    from tui.commands import sleep
+
+    plugged = True
+    monkeypatch.setattr(watch, "on_power", lambda: plugged)
+    monkeypatch.setattr(sleep, "LOOK", 0.0)
+
+    def until_stopped(self: Any, *, budget: Any = None, stop: Any = None) -> Any:
+        nonlocal plugged
+        assert not stop()
+        plugged = False
+        assert stop()
+        yield from ()
+        raise Interrupted("Night 1 was interrupted.")
+
+    make_root.night = until_stopped
+    tell_long_ago(home_path)
+    assert somnus("sleep", "--if-due").code == Interrupted.exit_code
+    again = somnus("sleep", "--if-due")
+    assert (again.code, again.out) == (3, "A night is due, but the machine runs on its battery.\n")
+
+
 def tell_long_ago(home_path: Path) -> None:
     from datetime import UTC, datetime
 

@@ -15,6 +15,7 @@ import pytest
 from memory.episode import Phase
 from memory.errors import HomeBusyError
 from memory.home import Home
+from sleep.prepare import note_giving_up, recover
 from tui.cli import main
 from tui.doorbell import NAME, Answer, Asked, Doorbell, Want, opened_politely, ring
 
@@ -102,6 +103,20 @@ def test_sleep_is_left_to_the_somnus_that_has_the_home(home: Home, somnus: Run) 
         assert somnus("sleep", "--cancel").out == "cancel None\n"
         assert somnus("sleep", "--if-due").code == 5
     assert somnus("sleep", "--cancel").code == 3
+
+
+def test_a_night_given_up_that_dies_before_a_safe_point_is_not_gone_on_with(
+    home_path: Path,
+) -> None:
+    with Home.open(home_path) as home:
+        home.ledger.append(CAT)
+        home.ledger.begin_night([e.id for e in home.ledger.waiting()], None)
+        note_giving_up(home)
+    with Home.open(home_path) as home:
+        assert recover(home) == "Night 1 is given up, as you asked; nothing was lost."
+        assert home.ledger.unfinished() is None and len(home.ledger.waiting()) == 1
+        home.ledger.begin_night([e.id for e in home.ledger.waiting()], None)
+        assert "the next sleep goes on there" in str(recover(home))
 
 
 def test_a_night_of_the_command_line_is_cancelled_from_outside(

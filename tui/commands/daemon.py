@@ -9,11 +9,12 @@ from types import FrameType
 from typing import Any
 
 from memory.episode import Phase
-from memory.errors import HomeBusyError, Interrupted, SomnusError
+from memory.errors import HomeBusyError, SomnusError
+from sleep import watch
 from sleep.schedule import local_now, make_scheduler
-from sleep.watch import Around, Decision, Watch, Wish, idle_minutes, on_power
+from sleep.watch import Decision, Wish
 from tui.commands.shared import opened
-from tui.commands.sleep import a_night
+from tui.commands.sleep import by_itself
 from tui.say import Say
 
 MINUTE = 60.0
@@ -26,13 +27,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, say: Say) -> int:
     """Look every minute by the wall clock, which a laptop's own sleep doesn't stop, and when it is time."""
     before = signal.signal(signal.SIGTERM, _as_ctrl_c)
-    watch, ask = Watch(), threading.Event()
+    ask = threading.Event()
     with opened(args, say, read_only=True) as root:
         sleep_at = root.config.sleep_at
     scheduler = None if args.once else make_scheduler(sleep_at, ask.set)
     try:
         while True:
-            found = look(args, say, watch)
+            found = look(args, say)
             if args.once or "night" in found:
                 say.document(found)
             if args.once:
@@ -45,37 +46,32 @@ def run(args: argparse.Namespace, say: Say) -> int:
         signal.signal(signal.SIGTERM, before)
 
 
-def look(args: argparse.Namespace, say: Say, watch: Watch) -> dict[str, Any]:
+def look(args: argparse.Namespace, say: Say) -> dict[str, Any]:
     """Sleep if the watch says so: the night's report, or why there was none.
 
     Errors are told, and tried again after a while; who looks once gets them.
     """
-    decision = _decide(args, say, watch)
+    decision = _decide(args, say)
     if decision.wish is Wish.WAKE:
         return {"outcome": "not_due", "reason": decision.reason}
     try:
         with opened(args, say, polite=False) as root:
-            report = a_night(root, say, budget=decision.budget, bell=True, apart=True)
+            return by_itself(root, say, decision.budget)
     except HomeBusyError as busy:  # the app is open, and sleeps by itself
         return {"outcome": "busy", "reason": str(busy)}
     except SomnusError as error:
         if args.once:
             raise
         say.note(str(error))
-        if not isinstance(error, Interrupted):  # that is the user, who wants the home
-            watch.failed(local_now())
         return {"outcome": "failed", "reason": str(error)}
-    watch.succeeded()
-    return report
 
 
-def _decide(args: argparse.Namespace, say: Say, watch: Watch) -> Decision:
+def _decide(args: argparse.Namespace, say: Say) -> Decision:
     with opened(args, say, read_only=True) as root:
         if root.is_new:
             return Decision(wish=Wish.WAKE, reason="nothing was ever told here")
-        now, ledger = local_now(), root.home.ledger
-        around = Around(now=now, idle_minutes=idle_minutes(ledger, now), on_power=on_power())
-        return watch.decide(ledger, root.config, around)
+        ledger = root.home.ledger
+        return watch.decide(ledger, root.config, watch.around(ledger, local_now()))
 
 
 def _as_ctrl_c(number: int, frame: FrameType | None) -> None:

@@ -6,11 +6,13 @@ import argparse
 import os
 import signal
 import threading
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 from memory.episode import Phase
-from memory.errors import HomeBusyError, Interrupted, NothingToLearn
+from memory.errors import HomeBusyError, Interrupted, NothingToLearn, SomnusError
 from sleep.events import MemoryJudged, NightBegan, NightEnded, NightEvent, PhaseBegan, Progressed
 from tui.commands.shared import opened, options
 from tui.doorbell import Answer, Asked, Doorbell, Want, ring
@@ -18,6 +20,7 @@ from tui.root import Root
 from tui.say import Say
 
 PATIENCE = 4.0  # seconds between a ring at the doorbell and the end
+LOOK = 4.0  # seconds between looks at the plug
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +31,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="say what a night would do, and do nothing"
     )
     parser.add_argument(
-        "--if-due", action="store_true", help="only if a scheduled night was missed"
+        "--if-due",
+        action="store_true",
+        help="only if a scheduled night was missed",
     )
     parser.add_argument("--pause", action="store_true", help="stop the night that goes on; later")
     parser.add_argument("--cancel", action="store_true", help="stop it and give it up")
@@ -41,17 +46,34 @@ def run(args: argparse.Namespace, say: Say) -> int:
         return _dry_run(args, say)
     try:
         with opened(args, say, polite=False) as root:
-            if args.if_due and (why := _not_now(root)):
-                say.line(why)
-                say.document({"outcome": "not_due"})
-                return 3
-            report = a_night(root, say, budget=args.budget, bell=True, apart=args.if_due)
+            if args.if_due:
+                return _if_due(root, say, args.budget)
+            report = a_night(root, say, budget=args.budget, bell=True)
     except HomeBusyError:
         if args.if_due:  # whoever has the home keeps watch itself
             raise
         return _ask(args, say, Want.SLEEP)
+    return _end(report, say)
+
+
+def _end(report: dict[str, Any], say: Say) -> int:
     say.document(report)
     return 4 if report["outcome"] == Phase.ROLLED_BACK.value else 0
+
+
+def _if_due(root: Root, say: Say, budget: float | None) -> int:
+    """What a system's timer asks for: a night that is due; naps are for who keeps watch all day."""
+    from sleep.schedule import local_now
+    from sleep.watch import Wish, around, decide
+
+    ledger = root.home.ledger
+    decision = decide(ledger, root.config, around(ledger, local_now()))
+    if decision.wish is not Wish.NIGHT:
+        why = decision.reason if decision.wish is Wish.WAKE else "no night is due"
+        say.line(f"{why[0].upper()}{why[1:]}.")
+        say.document({"outcome": "not_due"})
+        return 3
+    return _end(by_itself(root, say, budget), say)
 
 
 def _dry_run(args: argparse.Namespace, say: Say) -> int:
@@ -83,17 +105,38 @@ def _ask(args: argparse.Namespace, say: Say, want: Want) -> int:
     return HomeBusyError.exit_code if want is Want.SLEEP else 3
 
 
-def _not_now(root: Root) -> str | None:
-    """Why the timer's night is not to begin now."""
-    from sleep.schedule import is_due, local_now
-    from sleep.watch import Around, hindrance, idle_minutes, on_power
+def by_itself(root: Root, say: Say, budget: float | None) -> dict[str, Any]:
+    """A night that nobody asked for, in a process of its own; the watch learns how it ended."""
+    from sleep.schedule import local_now
+    from sleep.watch import failed, succeeded
 
-    now, ledger = local_now(), root.home.ledger
-    if not is_due(ledger, root.config.sleep_at, now):
-        return "No night is due."
-    around = Around(now=now, idle_minutes=idle_minutes(ledger, now), on_power=on_power())
-    why = hindrance(root.config, around)
-    return f"A night is due, but {why}." if why else None
+    ledger = root.home.ledger
+    try:
+        report = a_night(root, say, budget=budget, bell=True, apart=True)
+    except Interrupted:  # that is the user, who wants the home, or the plug
+        raise
+    except SomnusError:
+        failed(ledger, local_now())
+        raise
+    succeeded(ledger)
+    return report
+
+
+def _unless_hindered(root: Root, stop: Callable[[], bool]) -> Callable[[], bool]:
+    """`stop`, or what makes a night pause that nobody asked for, looked at every few seconds."""
+    from sleep.schedule import local_now
+    from sleep.watch import around, hindrance
+
+    looked, hindered = 0.0, False
+
+    def asked() -> bool:
+        nonlocal looked, hindered
+        if not hindered and time.monotonic() - looked > LOOK:
+            looked = time.monotonic()
+            hindered = bool(hindrance(root.config, around(root.home.ledger, local_now())))
+        return stop() or hindered
+
+    return asked
 
 
 def a_night(
@@ -103,7 +146,7 @@ def a_night(
 
     Ctrl+c stops it at the next safe point; with a `bell` so can whoever rings.
     """
-    from sleep.prepare import NOTHING, give_up, settings
+    from sleep.prepare import NOTHING, give_up, note_giving_up, settings
 
     settings(root.config, budget)  # a budget that can't be is refused before a model is loaded
     if not root.home.ledger.waiting() and root.home.ledger.unfinished() is None:
@@ -111,11 +154,13 @@ def a_night(
     night = root.night_apart if apart else root.night
     report: dict[str, Any] = {}
     with ExitStack() as stack:
-        stop = stack.enter_context(Stopper(insists=not apart))
+        note = (lambda: note_giving_up(root.home)) if not apart else None
+        stop = stack.enter_context(Stopper(note))
         if bell:
             stack.enter_context(Doorbell(root.path, stop.answer))
         try:
-            for event in night(budget=budget, stop=stop):
+            until = _unless_hindered(root, stop) if apart else stop
+            for event in night(budget=budget, stop=until):
                 show(event, say)
                 if isinstance(event, NightEnded):
                     report = event.report
@@ -133,13 +178,14 @@ def a_night(
 class Stopper:
     """While it lasts, the first ctrl+c asks for a stop at a safe point, the second ends at once.
 
-    So does a ring at the doorbell. `insists`: the process ends where no safe point comes in time; a night can bear it.
+    So does a ring at the doorbell; then, where no safe point comes in time, the process ends: a night can bear it.
+    `note` is called before, to remember that it is given up; without it nothing is ended so.
     """
 
-    def __init__(self, *, insists: bool = False) -> None:
+    def __init__(self, note: Callable[[], None] | None = None) -> None:
         self.asked = False
         self.give_up = False
-        self._insists = insists
+        self._note = note
         self._end: threading.Timer | None = None
 
     def __call__(self) -> bool:
@@ -162,7 +208,9 @@ class Stopper:
         if asked.want is Want.SLEEP:
             return Answer(done=False, said="A night is going on already.")
         self.asked, self.give_up = True, asked.want is Want.CANCEL
-        if self._insists and not self.give_up:
+        if self._note is not None:
+            if self.give_up:
+                self._note()
             self._end = threading.Timer(PATIENCE, os._exit, [Interrupted.exit_code])
             self._end.daemon = True
             self._end.start()
