@@ -1,8 +1,8 @@
 """The night watch: whether to fall asleep by itself now, and whether to go on. It decides; others act.
 
 Read by the app, by the daemon and by `sleep --if-due`, so that all three keep the same rules: a night that is due, or a
-nap when sleep presses (the timer's command takes no naps); only on mains power and when nobody is there, if the settings
-say so; and after an error ever longer pauses, which the ledger remembers.
+nap when sleep presses (the timer's command takes no naps); only on mains power and when nobody is there, if the
+settings say so; and after an error ever longer pauses, which the ledger remembers.
 """
 
 from __future__ import annotations

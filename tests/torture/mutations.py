@@ -113,7 +113,7 @@ MUTATIONS = (
     ),
     Mutation(
         name="a night that dies while it clears counts a failure once", file="sleep/phases.py",
-        safe='if "cleared" not in room.report:', unsafe="if True:", trial=f"{HERE}/test_kills.py -k counts_once",
+        safe='if "cleared" not in room.report:', unsafe="if True:", trial=f"{HERE}/test_kills.py -k a_failure_once",
     ),
     Mutation(
         name="only what passed its exam is learnt", file="sleep/verdict.py",
