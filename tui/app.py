@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-from textual import events, work
+from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
@@ -16,11 +17,11 @@ from tui.bridge import Bridge
 from tui.harmless import Harmless
 from tui.hearing import SCREENS, Hearing
 from tui.root import Root
-from tui.screens.base import SomnusScreen
+from tui.screens.base import LOAD_AGAIN, SomnusScreen
 from tui.screens.chat import ChatScreen
 from tui.screens.help import HelpScreen, keys_of
 from tui.screens.journal import Journal, LogScreen
-from tui.screens.keys import bindings, complaint
+from tui.screens.keys import bindings, bindings_of, complaint
 from tui.screens.sessions import SessionsScreen
 from tui.screens.settings import SettingsScreen
 from tui.screens.slash import SLASHES, run_slash
@@ -89,11 +90,6 @@ class SomnusApp(Hearing):
         if problem := complaint(config.keys, bindings(type(self), *SCREENS.values())):
             self.notify(problem, severity="warning", timeout=12, markup=False)
 
-    @work(thread=True, group="bridge")
-    def run_bridge(self, what: str, *arguments: Any) -> None:
-        """Do something slow in a thread; its messages come back to the screens."""
-        getattr(self.bridge, what)(*arguments)
-
     def note_error(self, error: BaseException) -> None:
         """Keep an error for the log screen; called from any thread."""
         self.journal.error(error)
@@ -111,13 +107,25 @@ class SomnusApp(Hearing):
         return action != "sleep_now" or not isinstance(self.screen, SleepScreen)
 
     def action_show(self, name: str) -> None:
-        if not isinstance(self.screen, SomnusScreen):
+        while not isinstance(self.screen, SomnusScreen):
             self.pop_screen()
         self.switch_screen(name)
 
     def action_stop(self) -> None:
-        if not self.screen_of(ChatScreen).leave_editing():
+        """Stop what this screen is about; a night only where it is seen."""
+        screen = self.screen
+        if isinstance(screen, ChatScreen) and screen.leave():
+            return
+        if isinstance(screen, SleepScreen) and screen.asleep and not self.bridge.busy:
+            screen.action_pause()
+        elif self.bridge.busy:
             self.bridge.stop()
+
+    def action_load_again(self) -> None:
+        """After a load that failed."""
+        if self.load_failed:
+            self.load_failed = ""
+            self.run_bridge("load")
 
     def action_sleep_now(self) -> None:
         """Show the plan first; the sleep screen's button starts it."""
@@ -138,23 +146,36 @@ class SomnusApp(Hearing):
             self.push_screen(SettingsScreen())
 
     def action_sessions(self) -> None:
+        chat, sessions = self.screen_of(ChatScreen), SessionsScreen()
+
         async def resume(name: str | None) -> None:
-            if name is not None and self.screen_of(ChatScreen).free():
+            if name is not None and chat.free():
                 self.session = name
-            self.action_show("chat")
-            await self.screen_of(ChatScreen).show_session()
+                self.action_show("chat")
+                await chat.show_session()
+            elif sessions.deleted_present:
+                self.new_session()
+                await chat.show_session()
 
         if isinstance(self.screen, SomnusScreen):
-            self.push_screen(SessionsScreen(), resume)
+            self.push_screen(sessions, resume)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette: Textual's own, every key that works here, every slash command."""
+        """The palette: Textual's own, every key that works here or in another place, every slash command."""
         yield from super().get_system_commands(screen)
+        if self.load_failed:
+            yield SystemCommand(LOAD_AGAIN, "the model", self.action_load_again)
         for active in screen.active_bindings.values():
             b = active.binding
             if b.id and b.description and b.action not in ("quit", "send", "newline"):
                 text = f"{self.get_key_display(b)} ({b.id})"
                 yield SystemCommand(b.description, text, self._doing(b.action, active.node))
+        for name, kind in SCREENS.items():
+            for there in bindings_of(kind) if not isinstance(screen, kind) else ():
+                chosen = replace(there, key=self.root.config.keys.get(there.id or "", there.key))
+                text = f"{self.get_key_display(chosen)} in {name} ({there.id})"
+                title = f"{name.capitalize()}: {there.description}"
+                yield SystemCommand(title, text, self._doing_there(name, there.action))
         chat = self.screen_of(ChatScreen)
         for s in SLASHES:
             if not s.needs_more:
@@ -169,6 +190,13 @@ class SomnusApp(Hearing):
     def _doing(self, action: str, node: Any) -> Any:
         async def do() -> None:
             await self.run_action(action, node)
+
+        return do
+
+    def _doing_there(self, name: str, action: str) -> Any:
+        def do() -> None:
+            self.action_show(name)
+            self.call_after_refresh(self.run_action, action, self.get_screen(name))
 
         return do
 

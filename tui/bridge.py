@@ -11,19 +11,17 @@ from typing import Any
 
 from textual.message import Message
 
-from agent.conversation import Arm, Conversation, is_question
-from agent.events import Recollected, Replied
+from agent.conversation import Arm
 from memory import quarantine
-from memory.episode import Episode, EpisodeId, MemoryId
-from memory.errors import InputError, NothingToLearn, SomnusError
+from memory.episode import EpisodeId, MemoryId
+from memory.errors import NothingToLearn, SomnusError
 from memory.forgetting import forget
 from memory.undoing import undo, unlearn
 from sleep.events import NightEvent
 from tui.bed import Bed
-from tui.errands import Errands
 from tui.root import Root
-from tui.screens.measuring import gathered, measure
 from tui.screens.messages import (
+    WAKING,
     Answers,
     Confirmed,
     Failed,
@@ -33,37 +31,25 @@ from tui.screens.messages import (
     LayDown,
     Loaded,
     Loading,
-    Measured,
-    Measuring,
     Planned,
     Remembered,
     RolledBack,
     Slept,
-    Talked,
+    Stopped,
     Woke,
 )
-from tui.widgets.badge import Provenance, Source
+from tui.talking import Talking
 
-AGAIN_TEMPERATURE = 0.8  # a greedy reply would come out the same
 LONGEST_STOP = 8.0  # seconds that the end waits for work to stop
 
 
-class Bridge(Errands):
+class Bridge(Talking):
     """All slow work of the app, and beside it at most one night."""
 
     def __init__(self, root: Root, target: Any) -> None:
-        super().__init__(target)
-        self.root = root
+        super().__init__(root, target)
         self.bed = Bed()
-        self._private: Conversation | None = None  # the private talk; it is nowhere else
-        self.adapter: str | None = None  # the one worn, by name
         root.progress = self._progress
-
-    def stop(self) -> None:
-        """Ask the present work to end; the night, when there is no other."""
-        if not self.busy:
-            self.bed.wake()
-        super().stop()
 
     def close(self) -> None:
         """Stop everything and wait for it; a night stays as far as it got."""
@@ -86,84 +72,7 @@ class Bridge(Errands):
             self._look_at_adapter()
             yield Loaded(model.name, self.adapter)
 
-        self._run("waking up", work)
-
-    # ------------------------------------------------------------------- talk
-
-    def say(self, message: str, memory: Arm, session: str, again: EpisodeId | None = None) -> None:
-        """Answer a message. `again` is the episode that it takes the place of, or asks once more."""
-        replied: list[Replied] = []
-        talked = False
-
-        def work() -> Iterator[Message]:
-            nonlocal talked
-            talk = self.root.conversation(session)
-            talked = bool(self.root.home.ledger.session_turns(session))
-            episode, temperature = self._taken_back(message, again)
-            events = talk.say(
-                message, memory=memory, cancelled=self._stop.is_set, again=episode,
-                temperature=temperature,
-            )  # fmt: skip
-            for event in gathered(events):
-                if isinstance(event, Recollected):
-                    found.append(bool(event.recollections))
-                if isinstance(event, Replied) and not event.stopped:
-                    replied.append(event)
-                yield Talked(event)
-
-        found: list[bool] = []
-        self._run("thinking", work)
-        if replied:
-            self._measure(message, replied[0].episode, memory, any(found), talked)
-
-    def _taken_back(self, message: str, again: EpisodeId | None) -> tuple[Episode | None, float]:
-        """The episode to answer anew, and how warm; None where the words are new, or a night has learnt the old."""
-        from memory.ledger_sessions import reword
-
-        if again is None:
-            return None, 0.0
-        before = self.root.home.ledger.episode(again)
-        if before.said == message:
-            return before, AGAIN_TEMPERATURE
-        try:
-            return reword(self.root.home.ledger, again, message), 0.0
-        except InputError:
-            return None, 0.0
-
-    def whisper(self, message: str, memory: Arm) -> None:
-        """Answer a message that is logged nowhere; it may use what is remembered."""
-
-        def work() -> Iterator[Message]:
-            if self._private is None:
-                self._private = self.root.conversation("", private=True)
-            events = self._private.say(message, memory=memory, cancelled=self._stop.is_set)
-            yield from map(Talked, gathered(events))
-
-        self._run("thinking", work)
-
-    def fall_silent(self) -> None:
-        """Forget the private talk."""
-        self._private = None
-
-    def _measure(
-        self, question: str, episode: Episode, memory: Arm, looked_up: bool, talked: bool
-    ) -> None:
-        """Ask again without each memory that had a part; whatever the user does next comes first."""
-        if not is_question(question) or not self._measuring.acquire(blocking=False):
-            return
-        try:
-            self._target.post_message(Measuring())
-            provenance = measure(
-                self.root, question, episode.replied or "",
-                worn=self.adapter is not None and memory in ("auto", "weights"), looked_up=looked_up,
-                talked=talked and memory in ("auto", "buffer"), cancelled=self._give_way.is_set,
-            )  # fmt: skip
-        except Exception as error:  # noqa: BLE001  # a badge is no reason to trouble anybody
-            self._target.note_error(error)
-            provenance = Provenance(source=Source.UNMEASURED)
-        finally:
-            self._measuring.release()
-        self._target.post_message(Measured(episode.id, provenance))
+        self._run(WAKING, work)
 
     # ----------------------------------------------------------------- memory
 
@@ -246,7 +155,7 @@ class Bridge(Errands):
             error = self._unexpected(problem)
         # Said before the bed is empty: who looks whether to sleep again has to know how this night ended.
         self._target.post_message(Woke(by_itself, None if self.bed.give_up else error))
-        self._run("waking up", wake)
+        self._run(WAKING, wake)
         self.bed.get_up()
         if ended is not None:
             tell(ended)
@@ -280,11 +189,12 @@ class Bridge(Errands):
         def work() -> Iterator[Message]:
             from sleep.recall import ask_all, document
 
-            answers = []
+            answers: list[Any] = []
             for answered in ask_all(
                 self.root.model, self.root.store, questions, arms, self.root.recall
             ):
                 if self._stop.is_set():
+                    yield Stopped(len(answers), answered.total)
                     return
                 answers.append(answered)
                 yield Loading(f"asking ({answered.arm})", answered.done / answered.total)

@@ -9,16 +9,20 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from textual import work
 from textual.app import App
 from textual.message import Message
 
 from memory.errors import Interrupted
+from sleep.events import NightEnded
 from tui.screens import messages as m
 from tui.screens.base import SomnusScreen
 from tui.screens.chat import ChatScreen
 from tui.screens.memory import MemoryScreen
+from tui.screens.morning import mark_seen, verdict
 from tui.screens.recall import RecallScreen
 from tui.screens.sleep import SleepScreen
+from tui.screens.telling import found_text
 from tui.widgets.hypnogram import brief
 
 if TYPE_CHECKING:
@@ -30,7 +34,6 @@ if TYPE_CHECKING:
 SCREENS: dict[str, type[SomnusScreen]] = {
     s.NAME: s for s in (ChatScreen, MemoryScreen, SleepScreen, RecallScreen)
 }
-THINKING = "thinking"  # what the bridge calls the work on a reply
 Screen = TypeVar("Screen", bound=SomnusScreen)
 Handler = Callable[[Any, Any], Any]
 
@@ -53,6 +56,7 @@ class Hearing(App[None]):
     journal: Journal
     vigil: Vigil
     ready = False
+    load_failed = ""  # why the model couldn't be loaded
     news: Message | None = None  # the latest for the status lines
     night_now = ""  # what the night does, in a few words; nothing when nobody sleeps
 
@@ -72,13 +76,18 @@ class Hearing(App[None]):
         for kind in SCREENS.values():
             self.screen_of(kind).tell_night(text)
 
+    @work(thread=True, group="bridge")
+    def run_bridge(self, what: str, *arguments: Any) -> None:
+        """Do something slow in a thread; its messages come back to the screens."""
+        getattr(self.bridge, what)(*arguments)
+
     @while_open
     def on_loading(self, message: m.Loading) -> None:
         self._hand_on(message)
 
     @while_open
     def on_loaded(self, message: m.Loaded) -> None:
-        self.ready = True
+        self.ready, self.load_failed = True, ""
         self.vigil.begin()
         self._hand_on(message)
 
@@ -87,12 +96,16 @@ class Hearing(App[None]):
         del message
         if self.ready and not isinstance(self.news, m.Failed):  # it stays to be read
             self._hand_on(m.Loaded(self.root.model.name, self.bridge.adapter))
+        if self.bridge.owes and not self.bridge.busy:
+            self.run_bridge("measure")
         self.vigil.look()
 
     @while_open
     async def on_failed(self, message: m.Failed) -> None:
-        if message.what == THINKING:  # a night that fails beside the talk doesn't end a reply
+        if message.what == m.THINKING:  # a night that fails beside the talk doesn't end a reply
             await self.screen_of(ChatScreen).end_reply()
+        if message.what == m.WAKING and not self.ready:
+            self.load_failed = message.text
         self.notify(message.text, severity="error", timeout=12, markup=False)
         self._hand_on(message)
 
@@ -104,8 +117,7 @@ class Hearing(App[None]):
 
     @while_open
     def on_measuring(self, message: m.Measuring) -> None:
-        del message
-        self.screen_of(ChatScreen).measuring()
+        self.screen_of(ChatScreen).measured(message)
 
     @while_open
     def on_measured(self, message: m.Measured) -> None:
@@ -113,13 +125,17 @@ class Hearing(App[None]):
 
     @while_open
     def on_found(self, message: m.Found) -> None:
-        self.screen_of(ChatScreen).show_found(message)
+        self.screen_of(ChatScreen).note(found_text(message))
 
     @while_open
     def on_remembered(self, message: m.Remembered) -> None:
         self.screen_of(ChatScreen).note(f"Kept in the buffer: “{message.said}”")
 
     # ----------------------------------------------------------------- memory
+
+    @while_open
+    def on_stopped(self, message: m.Stopped) -> None:
+        self.screen_of(RecallScreen).stopped(message)
 
     @while_open
     def on_forgot(self, message: m.Forgot) -> None:
@@ -153,8 +169,23 @@ class Hearing(App[None]):
     @while_open
     def on_slept(self, message: m.Slept) -> None:
         self.screen_of(SleepScreen).slept(message.event)
+        if isinstance(message.event, NightEnded):
+            self._tell_verdict(message.event)
         if (text := brief(message.event)) is not None:
             self._tell_night(text)
+
+    def _tell_verdict(self, ended: NightEnded) -> None:
+        """How the night went, to somebody who looks elsewhere; nobody sees it twice."""
+        chat = self.screen_of(ChatScreen)
+        if self.screen_of(SleepScreen).is_current:
+            return
+        if chat.is_current:
+            chat.note(verdict(ended.report, ended.night))
+            mark_seen(self.root.home.ledger)
+        else:  # the card stands in the chat, when it is looked at
+            self.notify(
+                verdict(ended.report, ended.night).splitlines()[0], timeout=12, markup=False
+            )
 
     @while_open
     async def on_woke(self, message: m.Woke) -> None:

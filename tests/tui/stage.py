@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -118,3 +120,24 @@ def a_night() -> list[NightEvent]:
         )
         for i in range(1, 25)
     ]  # fmt: skip
+
+
+class Held:
+    """Makes a model's replies wait behind their first word, until they are let go or stopped."""
+
+    def __init__(self, model: Any) -> None:
+        self.begun = threading.Event()
+        self.let_go = threading.Event()
+        self._stream = model.stream
+        model.stream = self
+
+    def __call__(
+        self, turns: Any, sampling: Any, *, adapter: bool = True, cancelled: Any = lambda: False
+    ) -> Iterator[str]:
+        for i, piece in enumerate(self._stream(turns, sampling, adapter=adapter)):
+            yield piece
+            self.begun.set()
+            while i == 0 and not self.let_go.is_set() and not cancelled():
+                time.sleep(0.01)
+            if cancelled():
+                return

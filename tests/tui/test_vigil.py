@@ -110,7 +110,10 @@ async def test_one_night_at_a_time_and_escape_leaves_it_when_a_reply_is_stopped(
     await pilot.pause(0.2)
     assert nights.begun == 1
     began = time.monotonic()
-    await pilot.press("escape")  # nothing else goes on: this is for the night
+    await pilot.press("escape")  # in the chat it is not for the night
+    await pilot.pause(0.3)
+    assert app.bridge.bed.taken and not app.bridge.bed.woken
+    await pilot.press("f4", "escape")
     await until(pilot, lambda: not app.bridge.bed.taken)
     assert time.monotonic() - began < 5
     await pilot.pause(0.3)

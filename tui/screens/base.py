@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.screen import Screen
+from textual.widgets import Input, TextArea
 
 from tui.widgets.places import Places
 from tui.widgets.status_line import StatusLine
@@ -13,10 +14,14 @@ if TYPE_CHECKING:
     from tui.app import SomnusApp
 
 
+LOAD_AGAIN = "Load again"
+
+
 class SomnusScreen(Screen[None]):
     """A screen of the app."""
 
     NAME = ""
+    SPARE: ClassVar[tuple[str, ...]] = ("sleep_now",)  # actions that a narrow foot leaves out
 
     @property
     def somnus(self) -> SomnusApp:
@@ -24,6 +29,7 @@ class SomnusScreen(Screen[None]):
         return cast("SomnusApp", self.app)
 
     def on_screen_resume(self) -> None:
+        keep_still(self)
         self.tell_night(self.somnus.night_now)
         if self.somnus.news is not None:
             self.status(self.somnus.news)
@@ -43,7 +49,24 @@ class SomnusScreen(Screen[None]):
         app = self.somnus
         if app.ready and not app.bridge.busy:
             return True
-        self.notify(
-            "One moment: " + ("I'm still busy." if app.ready else "the model is still loading.")
-        )
+        if app.load_failed:
+            self.notify(not_loaded(app), severity="error", markup=False)
+        else:
+            busy = "I'm still busy." if app.ready else "the model is still loading."
+            self.notify(f"One moment: {busy}")
         return False
+
+
+def not_loaded(app: SomnusApp) -> str:
+    """Why there is no model, and what to do."""
+    menu = next((b for b in app.active_bindings.values() if b.binding.id == "palette"), None)
+    key = app.get_key_display(menu.binding) if menu else "The menu"
+    return f"The model isn't loaded: {app.load_failed} {key}, “{LOAD_AGAIN}” tries once more."
+
+
+def keep_still(screen: Screen[Any]) -> None:
+    """No cursor blinks where the settings want no animation."""
+    blinks = cast("SomnusApp", screen.app).root.config.animation
+    boxes: list[Input | TextArea] = [*screen.query(Input), *screen.query(TextArea)]
+    for box in boxes:
+        box.cursor_blink = blinks

@@ -9,23 +9,23 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 
 from agent.conversation import Arm
 from agent.events import ConversationEvent, Recollected, Replied, TextStreamed
-from memory.episode import Episode, EpisodeId, Memory
+from memory.episode import EpisodeId
 from memory.ledger_sessions import session_episodes
 from memory.store import Recollection
 from tui.screens.base import SomnusScreen
-from tui.screens.confirm import Confirm
 from tui.screens.editor import NoEditor, in_editor
-from tui.screens.messages import Found, Measured
+from tui.screens.messages import Measured, Measuring
 from tui.screens.morning import mark_seen, morning_card
 from tui.screens.slash import SLASHES, run_slash
-from tui.screens.telling import EMPTY, consequences, explanation, found_text, recalled_text
+from tui.screens.telling import EMPTY, recalled_text
 from tui.widgets.badge import Badge
 from tui.widgets.exchange import Exchange
 from tui.widgets.gauge import Gauge
+from tui.widgets.keys import Keys
 from tui.widgets.message_box import MessageBox
 from tui.widgets.places import Places
 from tui.widgets.slash_menu import SlashMenu
@@ -74,14 +74,26 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
             yield StatusLine(Content("starting …"))
             yield Gauge()
         yield MessageBox(menu, self._earlier)
-        yield Footer(compact=True, show_command_palette=False)
+        yield Keys(self.SPARE)
 
     async def on_mount(self) -> None:
         await self.show_session()
 
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        ledger = self.somnus.root.home.ledger
+        if card := morning_card(ledger):  # of a night that ended behind another screen
+            self.note(card)
+            mark_seen(ledger)
+
+    @property
+    def answering(self) -> bool:
+        """Whether a reply is on its way."""
+        return self._open is not None
+
     def free(self) -> bool:
         """A message that waits for its reply is work too, from the moment it is sent."""
-        if self._open is not None:
+        if self.answering:
             self.notify("One moment: I'm still answering.")
             return False
         return super().free()
@@ -119,9 +131,10 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
     @on(MessageBox.Sent)
     async def send(self, sent: MessageBox.Sent) -> None:
         if sent.text.startswith("/"):
-            run_slash(self, sent.text)
+            if not run_slash(self, sent.text):
+                self.query_one(MessageBox).put_back(sent.text)
         elif not self.free():
-            self.query_one(MessageBox).write(sent.text)
+            self.query_one(MessageBox).put_back(sent.text)
         else:
             again, self._editing = self._editing, None
             await self._ask(sent.text, again)
@@ -130,9 +143,7 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
         for old in self.query("#empty, #morning"):
             await old.remove()
         if again is not None:
-            for exchange in self.query(Exchange):
-                if exchange.episode == again:
-                    await exchange.remove()
+            await self.drop(again)
         talk = self.query_one("#talk", VerticalScroll)
         self._open = Exchange(text)
         await talk.mount(self._open)
@@ -170,20 +181,17 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
         if exchange is not None:
             await exchange.end()
 
-    def measuring(self) -> None:
-        """Where the last answer came from is being found out."""
-        if (last := self._last()) is not None and last.badge is not None:
-            last.badge.measuring()
-
-    def measured(self, message: Measured) -> None:
-        """Where an answer came from is found out."""
+    def measured(self, message: Measuring | Measured) -> None:
+        """Where an answer came from is being found out, or is found out."""
         for exchange in self.query(Exchange):
             if exchange.episode == message.episode and exchange.badge is not None:
-                exchange.badge.show(message.provenance)
+                if isinstance(message, Measuring):
+                    exchange.badge.measuring()
+                else:
+                    exchange.badge.show(message.provenance)
 
     def _last(self) -> Exchange | None:
-        exchanges = list(self.query(Exchange))
-        return exchanges[-1] if exchanges else None
+        return next(reversed(self.query(Exchange)), None)
 
     def _show_gauge(self) -> None:
         app = self.somnus
@@ -228,13 +236,16 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
             box.border_title = "edit the last message; esc leaves it as it was"
             box.focus()
 
-    def leave_editing(self) -> bool:
-        """Leave the last message as it was; False when it wasn't being edited."""
-        was, self._editing = self._editing is not None, None
-        if was:
-            self.query_one(MessageBox).write("")
-            self.query_one(MessageBox).border_title = None
-        return was
+    def leave(self) -> bool:
+        """Close the menu, or leave the last message as it was; False when there is nothing to leave."""
+        box = self.query_one(MessageBox)
+        if box.close_menu():
+            return True
+        if self._editing is None:
+            return False
+        self._editing, box.border_title = None, None
+        box.write("")
+        return True
 
     def action_copy_answer(self) -> None:
         last = self._last()
@@ -266,31 +277,21 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
         talk.mount(Static(Content(text), classes="note"))
         talk.anchor()
 
-    def explain(self) -> None:
-        """Where the last answer came from, in full."""
-        last = self._last()
-        badge = last.badge if last else None
-        self.note(explanation(badge) if badge else "There is no answer yet to say it of.")
+    @property
+    def last_badge(self) -> Badge | None:
+        """Of the last exchange."""
+        return last.badge if (last := self._last()) else None
 
-    def show_found(self, found: Found) -> None:
-        """What the memories hold about some words."""
-        self.note(found_text(found))
+    @property
+    def last_episode(self) -> EpisodeId | None:
+        """Of the last exchange here that is logged."""
+        return next((e.episode for e in reversed(self.query(Exchange)) if e.episode), None)
 
-    def confirm_forgetting(self, memories: list[Memory], unread: list[Episode], words: str) -> None:
-        """Ask before anything is forgotten; the question tells what it will cost."""
-        if not memories and not unread:
-            self.note(f"Nothing that I remember has “{words}” in it.")
-            return
-        if not self.free():
-            return
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                ids, episodes = [m.id for m in memories], [e.id for e in unread]
-                self.somnus.run_bridge("forget", ids, episodes)
-
-        texts = [m.text for m in memories] + [e.said for e in unread]
-        self.app.push_screen(Confirm(consequences(texts, memories), "Forget"), answered)
+    async def drop(self, episode: EpisodeId) -> None:
+        """Take an exchange off the screen."""
+        for exchange in self.query(Exchange):
+            if exchange.episode == episode:
+                await exchange.remove()
 
     @on(OptionList.OptionSelected, "#slash")
     def clicked(self, selected: Any) -> None:

@@ -9,13 +9,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from tui.screens.dialogue import Dialogue
 
-class Confirm(ModalScreen[bool]):
+
+class Confirm(Dialogue[bool]):
     """Answers True for yes; escape is no."""
 
+    HELP = "Escape is no; tab goes from one answer to the other, enter takes it."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(False)", "No", id="confirm.no")
     ]

@@ -12,10 +12,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import RichLog
 
 from memory.secrets import masked
+from tui.screens.dialogue import Dialogue
 from tui.screens.messages import Failed, Loaded, Loading
 
 MOST_LINES = 1000
@@ -55,9 +55,10 @@ class Journal:
             self.lines.append(f"{datetime.now():%H:%M:%S}  {text}")
 
 
-class LogScreen(ModalScreen[None]):
+class LogScreen(Dialogue[None]):
     """The journal; escape closes it."""
 
+    HELP = "What the app did and what went wrong, the latest last; errors stand in full in the file named above."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f9", "dismiss", "Close", id="log.close")
     ]

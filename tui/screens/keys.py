@@ -20,8 +20,13 @@ KEYED = (MessageBox, Grid, Confirm, HelpScreen, LogScreen, SessionsScreen, Setti
 
 def bindings(*others: type[Any]) -> list[list[Binding]]:
     """The keys of what has keys everywhere, and of these others: a list for each."""
-    every = [c.__dict__.get("BINDINGS", []) for c in (*KEYED, *others)]
-    return [[b for b in some if isinstance(b, Binding)] for some in every]
+    every: tuple[type[Any], ...] = (*KEYED, *others)
+    return [bindings_of(c) for c in every]
+
+
+def bindings_of(owner: type[Any]) -> list[Binding]:
+    """The keys of one part of the app."""
+    return [b for b in owner.__dict__.get("BINDINGS", []) if isinstance(b, Binding)]
 
 
 def complaint(chosen: Mapping[str, str], every: Sequence[Sequence[Binding]]) -> str:

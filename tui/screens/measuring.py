@@ -7,47 +7,56 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from agent.conversation import Arm, adapter_for, answer_turns, reply_room
 from agent.events import ConversationEvent, TextStreamed
 from agent.model import Sampling
 from memory.episode import MemoryState
 from tui.root import Root
-from tui.widgets.badge import Provenance, Source, behind, judge
+from tui.widgets.badge import Provenance, behind, judge
 
-TOKENS = 48
+TOKENS, MOST_TOKENS = 48, 128  # of an answer asked for again: as long as the first, between these
 PAUSE = 0.05  # seconds between two pieces that the screen gets: it has keystrokes to see to
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What had a part in an answer, and what it was like."""
+
+    worn: bool  # the night's adapter
+    looked_up: bool  # recollections from the buffer
+    talked: bool  # earlier turns of the talk
+    sampled: bool  # not greedy: the same question may be answered otherwise
+    tokens: int  # its length
+
+
 def measure(
-    root: Root,
-    question: str,
-    answer: str,
-    *,
-    worn: bool,
-    looked_up: bool,
-    talked: bool,
-    cancelled: Callable[[], bool],
-) -> Provenance:
-    """Which of the night's adapter (`worn`), the buffer (`looked_up`) and earlier turns (`talked`) the answer needs."""
+    root: Root, question: str, answer: str, parts: Parts, cancelled: Callable[[], bool]
+) -> Provenance | None:
+    """Which of the memories that had a part the answer needs; None when it was cancelled."""
 
     def once_more(arm: Arm) -> str:
+        """Without earlier turns, and greedy."""
         turns, _ = answer_turns(question, arm, root.store, root.model, root.recall)
-        sampling = Sampling(max_tokens=min(TOKENS, reply_room(root.model, root.recall)))
+        most = min(max(TOKENS, parts.tokens), MOST_TOKENS, reply_room(root.model, root.recall))
         return "".join(
-            root.model.stream(turns, sampling, adapter=adapter_for(arm), cancelled=cancelled)
+            root.model.stream(
+                turns, Sampling(max_tokens=most), adapter=adapter_for(arm), cancelled=cancelled
+            )
         )
 
-    without_buffer = once_more("weights") if worn and looked_up else None
-    without_weights = once_more("buffer") if worn and looked_up else None
-    if worn != looked_up:  # only one had a part: the answer itself is the one without the other
-        without_buffer, without_weights = (answer, None) if worn else (None, answer)
-    neither = once_more("none") if worn or looked_up or talked else None
+    worn, looked_up = parts.worn, parts.looked_up
+    # Where only one had a part, a greedy answer itself is the one without the other.
+    plain = worn != looked_up and not parts.talked and not parts.sampled
+    without_buffer = (answer if plain else once_more("weights")) if worn else None
+    without_weights = (answer if plain else once_more("buffer")) if looked_up else None
+    neither = once_more("none") if worn or looked_up or parts.talked else None
     if cancelled():
-        return Provenance(source=Source.UNMEASURED)
+        return None
     source = judge(
         question, answer, without_buffer=without_buffer, without_weights=without_weights, without_both=neither,
-        in_talk=talked,
+        in_talk=parts.talked, sampled=parts.sampled,
     )  # fmt: skip
     known = root.home.ledger.memories(state=MemoryState.CONSOLIDATED) if worn else []
     return Provenance(

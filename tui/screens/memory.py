@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.timer import Timer
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from memory.episode import Episode, EpisodeId, Memory, MemoryId, MemoryState
 from memory.quarantine import printable
 from tui.screens import inventory
 from tui.screens.base import SomnusScreen
 from tui.screens.confirm import Confirm
+from tui.screens.free_name import free_name
 from tui.screens.inventory import ORDERS, UNREAD, WHERE, Item, Marks
 from tui.screens.telling import consequences, context_text, doubt
 from tui.widgets.grid import Grid
+from tui.widgets.keys import Keys
 from tui.widgets.places import Places
 from tui.widgets.status_line import StatusLine
 
@@ -32,6 +34,7 @@ class MemoryScreen(SomnusScreen):
 
     NAME = "memory"
     AUTO_FOCUS = "#memories"
+    SPARE = ("sleep_now", "export", "next_order")
     HELP = """Everything you told me and where it lives: … unread and ▤ buffer can be looked up;
 ◆ weights I know by heart since that night; ▥ kept back failed its exam and stays in the buffer;
 ↶ history was said anew; ⊘ quarantine is not your own word, or a secret, and is learnt only if you confirm it.
@@ -61,9 +64,10 @@ Strength is a block for each night's exam, and the latest."""
         yield Input(placeholder="/ only memories with these words", id="filter")
         yield Static(id="counts")
         yield Grid(id="memories")
-        yield Static(id="detail")
+        with VerticalScroll(id="detail-box"):
+            yield Static(id="detail")
         yield StatusLine(Content(""))
-        yield Footer(compact=True, show_command_palette=False)
+        yield Keys(self.SPARE)
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
@@ -206,7 +210,7 @@ Strength is a block for each night's exam, and the latest."""
         from tui.commands.memories import exported
 
         every = exported(self.somnus.root.home.ledger)
-        path = Path(EXPORT).absolute()
+        path = free_name(EXPORT)
         try:
             write_atomic(path, dump_lines(every).encode())
         except OSError as error:

@@ -14,6 +14,9 @@ from memory.store import Recollection
 from sleep.events import NightEvent
 from tui.widgets.badge import Provenance
 
+THINKING = "thinking"  # the work on a reply
+WAKING = "waking up"  # loading the model, or putting on what a night learnt
+
 
 @dataclass
 class Loading(Message):
@@ -40,7 +43,9 @@ class Talked(Message):
 
 @dataclass
 class Measuring(Message):
-    """It is being found out where the latest answer came from."""
+    """It is being found out where an answer came from."""
+
+    episode: EpisodeId
 
 
 @dataclass
@@ -108,6 +113,14 @@ class Answers(Message):
     """The document of a recall."""
 
     report: dict[str, Any]
+
+
+@dataclass
+class Stopped(Message):
+    """A recall was stopped after so many of its answers."""
+
+    done: int
+    total: int
 
 
 @dataclass

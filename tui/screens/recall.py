@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Button, Footer, Input, Static
+from textual.widgets import Button, Input, Static
 
 from agent.conversation import ARMS
 from memory.episode import ExamAnswer
@@ -18,8 +18,11 @@ from memory.errors import SomnusError
 from memory.paths import write_atomic
 from memory.questions import read_questions, wilson
 from tui.screens.base import SomnusScreen
-from tui.screens.trend import retention, trend
+from tui.screens.free_name import free_name
+from tui.screens.messages import Stopped
+from tui.screens.trend import fitting, retention, trend
 from tui.widgets.grid import Grid
+from tui.widgets.keys import Keys
 from tui.widgets.places import Places
 from tui.widgets.status_line import StatusLine
 
@@ -33,15 +36,21 @@ class RecallScreen(SomnusScreen):
 
     NAME = "recall"
     AUTO_FOCUS = "#table"
+    SPARE = ("sleep_now", "demo", "report")
     HELP = """What a night changed: every exam question with the answer before and after. ↓ got worse,
 ↑ got better, ✓ right both times, · wrong both times. A question file of your own is asked under every
 arm: none, buffer, weights, auto."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "exam", "Exam", id="recall.exam"),
         Binding("t", "trend", "Trend", id="recall.trend"),
+        Binding("d", "demo", "Ask the demo", id="recall.demo"),
         Binding("o", "file", "Own questions", id="recall.file"),
         Binding("w", "report", "Write report", id="recall.report"),
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._trend = False  # whether the table shows it; its columns are chosen by its width
 
     def compose(self) -> ComposeResult:
         yield Places(self.NAME)
@@ -52,9 +61,10 @@ arm: none, buffer, weights, auto."""
         yield Input(placeholder="o: a question file of your own, then enter", id="file")
         yield Static(id="bars")
         yield Grid(id="table")
-        yield Static(id="detail")
+        with VerticalScroll(id="detail-box"):
+            yield Static(id="detail")
         yield StatusLine(Content(""))
-        yield Footer(compact=True, show_command_palette=False)
+        yield Keys(self.SPARE)
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
@@ -99,11 +109,18 @@ arm: none, buffer, weights, auto."""
         """All nights: their exams, and what later nights still knew of what earlier ones learnt."""
         ledger = self.somnus.root.home.ledger
         self._say(trend(ledger.nights()))
-        columns, rows = retention(ledger.memories(), ledger.answers())
+        answers = ledger.answers()
+        most = fitting(max((a.night for a in answers), default=0), self.size.width)
+        columns, rows = retention(ledger.memories(), answers, most)
         self._fill(columns, rows, wide=1)
+        self._trend = True
+
+    def on_resize(self) -> None:
+        if self._trend:
+            self.action_trend()
 
     @on(Button.Pressed, "#ask")
-    def ask(self) -> None:
+    def action_demo(self) -> None:
         """Ask the questions of the demo under every arm."""
         from importlib.resources import files
 
@@ -138,13 +155,17 @@ arm: none, buffer, weights, auto."""
         if night is None:
             self._say("No night has been examined yet; press ctrl+s to sleep.")
             return
-        path = Path(f"somnus-night-{number}.html").absolute()
+        path = free_name(f"somnus-night-{number}.html")
         try:
             write_atomic(path, page(self.somnus.root.home.ledger, night).encode())
         except OSError as error:
             self._say(f"✗ It can't be written to {path} ({error.strerror}).")
         else:
             self.notify(f"Written to {path}.", markup=False)
+
+    def stopped(self, message: Stopped) -> None:
+        """The asking was stopped."""
+        self._say(f"Stopped after {message.done} of {message.total} answers.")
 
     def answers(self, report: dict[str, Any]) -> None:
         """The document of a recall."""
@@ -173,6 +194,7 @@ arm: none, buffer, weights, auto."""
         self.query_one("#bars", Static).update(Content(text))
 
     def _fill(self, columns: list[str], rows: list[list[str]], wide: int) -> None:
+        self._trend = False
         numbered = [(str(i), row) for i, row in enumerate(rows)]
         self.query_one("#table", Grid).lay(columns, numbered, wide=wide)
         self.show_row()

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from memory.errors import InputError
 from memory.ledger_sessions import Session, let_go, list_sessions, rename_session
+from tui.screens.chat import ChatScreen
 from tui.screens.confirm import Confirm
+from tui.screens.dialogue import Dialogue
 from tui.widgets.badge import short
 
-if TYPE_CHECKING:
-    from tui.app import SomnusApp
 
-
-class SessionsScreen(ModalScreen[str]):
+class SessionsScreen(Dialogue[str]):
     """Gives the name of the session to resume, or nothing."""
 
     HELP = "Type to search in titles and in what was said; enter resumes the session under the bar."
@@ -38,6 +36,7 @@ class SessionsScreen(ModalScreen[str]):
         super().__init__()
         self._shown: list[Session] = []
         self._naming: Session | None = None
+        self.deleted_present = False  # the session that the chat shows
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialogue", classes="wide"):
@@ -56,7 +55,7 @@ class SessionsScreen(ModalScreen[str]):
             self._fill()
 
     def _fill(self) -> None:
-        app = cast("SomnusApp", self.app)
+        app = self.somnus
         options = self.query_one("#sessions", OptionList)
         self._shown = list_sessions(app.root.home.ledger, self.query_one("#search", Input).value)
         options.clear_options()
@@ -87,7 +86,7 @@ class SessionsScreen(ModalScreen[str]):
         if self._naming is not None:
             named, self._naming = self._naming, None
             try:
-                rename_session(cast("SomnusApp", self.app).root.home.ledger, named.name, box.value)
+                rename_session(self.somnus.root.home.ledger, named.name, box.value)
             except InputError as error:
                 self.query_one("#said", Static).update(Content(str(error)))
             box.placeholder, box.value = "search in all talk", ""
@@ -120,10 +119,15 @@ class SessionsScreen(ModalScreen[str]):
         chosen = self._chosen()
         if chosen is None:
             return
+        present = chosen.name == self.somnus.session
+        if present and self.somnus.screen_of(ChatScreen).answering:
+            self.notify("One moment: I'm still answering in that session.")
+            return
 
         def answered(yes: bool | None) -> None:
             if yes:
-                let_go(cast("SomnusApp", self.app).root.home.ledger, chosen.name)
+                let_go(self.somnus.root.home.ledger, chosen.name)
+                self.deleted_present = self.deleted_present or present
                 self._fill()
 
         question = (

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from memory.errors import SomnusError
-
-if TYPE_CHECKING:
-    from tui.app import SomnusApp
+from tui.screens.dialogue import Dialogue
 
 AT_ONCE = {
     "theme",
@@ -30,7 +27,7 @@ AT_ONCE = {
 INTRO = "Enter keeps a value; an empty one goes back to the default. Escape closes."
 
 
-class SettingsScreen(ModalScreen[None]):
+class SettingsScreen(Dialogue[None]):
     """One box a setting."""
 
     HELP = "Settings are kept in config.toml in the home; environment and command line stand above them."
@@ -41,7 +38,7 @@ class SettingsScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         from memory.config import Config
 
-        config = self._app.root.config
+        config = self.somnus.root.config
         with VerticalScroll(id="dialogue", classes="wide"):
             yield Static(Content(INTRO), id="settings-said")
             for name, field in Config.model_fields.items():
@@ -52,20 +49,16 @@ class SettingsScreen(ModalScreen[None]):
                         text = str(value).lower() if isinstance(value, bool) else str(value)
                         yield Input("" if value is None else text, id=f"set-{name}", compact=True)
 
-    @property
-    def _app(self) -> SomnusApp:
-        return cast("SomnusApp", self.app)
-
     @on(Input.Submitted)
     def keep(self, submitted: Input.Submitted) -> None:
         """Write one setting; what can't be is said and not written."""
         from memory.config import save_setting
 
-        name, root = str(submitted.input.id).removeprefix("set-"), self._app.root
+        name, root = str(submitted.input.id).removeprefix("set-"), self.somnus.root
         try:
             save_setting(root.path, name, read_value(name, submitted.value.strip()))
             root.__dict__.pop("config", None)  # read anew when next asked for
-            self._app.take_settings()
+            self.somnus.take_settings()
         except SomnusError as error:
             self._say(f"✗ {error}")
         else:

@@ -7,9 +7,9 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Button, Footer, RichLog, Static
+from textual.widgets import Button, RichLog, Static
 
 from memory.episode import Phase
 from sleep.events import DreamDreamt, MemoryJudged, NightBegan, NightEnded, NightEvent
@@ -21,6 +21,7 @@ from tui.screens.morning import mark_seen, night_card, night_row, verdict
 from tui.widgets.badge import short
 from tui.widgets.grid import Grid
 from tui.widgets.hypnogram import Hypnogram
+from tui.widgets.keys import Keys
 from tui.widgets.places import Places
 from tui.widgets.status_line import StatusLine
 
@@ -56,10 +57,11 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
             yield Button("Cancel", id="cancel", compact=True)
         yield Hypnogram()
         yield RichLog(id="dreams", wrap=True, markup=False, min_width=1)
-        yield Static(id="verdict")
+        with VerticalScroll(id="verdict-box"):
+            yield Static(id="verdict")
         yield Grid(id="nights")
         yield StatusLine(Content(""))
-        yield Footer(compact=True, show_command_palette=False)
+        yield Keys(self.SPARE)
 
     def on_mount(self) -> None:
         self._drawn = True
@@ -71,6 +73,8 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
         self.refill()
+        if self._events and isinstance(self._events[-1], NightEnded):
+            self._mark_seen()
         if not self.somnus.bridge.bed.taken:
             self.query_one("#nights").focus()
 
@@ -207,10 +211,15 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
             self._log(f"{'✓' if event.passed else '·'} {event.right}/{event.asked}  {event.text}")
         elif isinstance(event, NightEnded):
             self._wake()
-            mark_seen(self.somnus.root.home.ledger)
+            self._mark_seen()
             self.refill()
             self.query_one("#nights", Grid).move_cursor(row=0)
             self.query_one("#verdict", Static).update(Content(verdict(event.report, event.night)))
+
+    def _mark_seen(self) -> None:
+        """The verdict stands here: the morning needn't tell it, if anybody looks."""
+        if self.is_current:
+            mark_seen(self.somnus.root.home.ledger)
 
     def _log(self, line: str) -> None:
         """The log was hidden by day and may not know its width yet."""

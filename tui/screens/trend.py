@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from memory.episode import ExamAnswer, Memory, Night, Phase
+from tui.widgets.grid import SCROLLBAR
 from tui.widgets.hypnogram import LEVELS
 
 MOST_NIGHTS = 24
+FIRST = len(" learnt in ") + SCROLLBAR  # cells that no exam has
 
 
 def shares(nights: Sequence[Night]) -> list[tuple[int, int, int]]:
@@ -34,12 +36,17 @@ def trend(nights: Sequence[Night]) -> str:
     )
 
 
+def fitting(night: int, width: int) -> int:
+    """How many exams, up to this night's, a window has room for."""
+    return max(1, min(MOST_NIGHTS, (width - FIRST) // len(f" exam {night} ")))
+
+
 def retention(
-    memories: Sequence[Memory], answers: Sequence[ExamAnswer]
+    memories: Sequence[Memory], answers: Sequence[ExamAnswer], most: int = MOST_NIGHTS
 ) -> tuple[list[str], list[list[str]]]:
-    """The retention matrix as a table: a row for each night that learnt, a column for each exam."""
+    """The retention matrix as a table: a row for each night that learnt, a column for each of the newest exams."""
     born = {m.id: m.night for m in memories if m.night}
-    exams = sorted({a.night for a in answers})[-MOST_NIGHTS:]
+    exams = sorted({a.night for a in answers})[-most:]
     rows = []
     for night in sorted(set(born.values()), key=int):
         cells = [f"night {night}"]

@@ -58,8 +58,12 @@ def judge(
     without_weights: str | None,
     without_both: str | None,
     in_talk: bool = False,
+    sampled: bool = False,
 ) -> Source:
-    """Where an answer came from; None stands for a memory that had no part in it, or wasn't asked."""
+    """Where an answer came from; None stands for a memory that had no part in it, or wasn't asked.
+
+    The others were asked greedily and without earlier turns: none need agree with an answer that is `sampled`.
+    """
 
     def same(other: str | None) -> bool:
         if other is None:
@@ -70,13 +74,17 @@ def judge(
         return Source.NOTHING
     if same(without_both):
         return Source.GUESS
-    if without_buffer is None and without_weights is None:
-        return Source.TALK if in_talk and without_both is not None else Source.GUESS
     alone, looked_up = same(without_buffer), same(without_weights)
     if alone and looked_up:
         return Source.BOTH
     if alone or looked_up:
         return Source.WEIGHTS if alone else Source.BUFFER
+    if without_both is None:  # nothing had a part in it
+        return Source.GUESS
+    if sampled:
+        return Source.UNMEASURED
+    if in_talk:
+        return Source.TALK
     # Neither gives it alone: it took both, if both were there.
     both = without_buffer is not None and without_weights is not None
     return Source.BOTH if both else Source.GUESS

@@ -109,6 +109,15 @@ class MessageBox(TextArea):
             self._back = back
             self.write(self._earlier[-back] if back else self._draft)
 
+    def close_menu(self) -> bool:
+        """Close the menu of commands until the next letter; False when it isn't open."""
+        was, self._menu.display = self._menu.is_open, False
+        return was
+
+    def put_back(self, text: str) -> None:
+        """What was sent and can't be taken yet; what was typed since stays behind it."""
+        self.write(f"{text}{self.text}")
+
     def write(self, text: str) -> None:
         """Replace the text; the cursor stands at its end."""
         self.text = text

@@ -1,0 +1,151 @@
+"""The bridge's part for the talk: replies, and afterwards where each answer came from.
+
+Measuring goes on while nothing else does. What the user does next interrupts it, and it is taken up again when idle.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from textual.message import Message
+
+from agent.conversation import Arm, Conversation, is_question
+from agent.events import Recollected, Replied
+from memory.episode import Episode, EpisodeId
+from memory.errors import InputError
+from tui.errands import Errands
+from tui.root import Root
+from tui.screens.measuring import Parts, gathered, measure
+from tui.screens.messages import THINKING, Measured, Measuring, Talked
+from tui.widgets.badge import Provenance, Source
+
+AGAIN_TEMPERATURE = 0.8  # a greedy reply would come out the same
+MOST_OWED = 4  # answers whose measuring was interrupted; older ones stay unmeasured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """An answer whose source isn't known yet."""
+
+    question: str
+    episode: Episode
+    parts: Parts
+    adapter: str | None  # the one worn when it was given: another would tell of itself
+
+
+class Talking(Errands):
+    """Answers, one at a time."""
+
+    def __init__(self, root: Root, target: Any) -> None:
+        super().__init__(target)
+        self.root = root
+        self.adapter: str | None = None  # the one worn, by name
+        self._private: Conversation | None = None  # the private talk; it is nowhere else
+        self._owed: deque[Owed] = deque(maxlen=MOST_OWED)  # the newest last
+
+    def say(self, message: str, memory: Arm, session: str, again: EpisodeId | None = None) -> None:
+        """Answer a message. `again` is the episode that it takes the place of, or asks once more."""
+        replied: list[Replied] = []
+        found: list[bool] = []
+        talked, temperature = False, 0.0
+
+        def work() -> Iterator[Message]:
+            nonlocal talked, temperature
+            talk = self.root.conversation(session)
+            talked = bool(self.root.home.ledger.session_turns(session))
+            episode, temperature = self._taken_back(message, again)
+            events = talk.say(
+                message, memory=memory, cancelled=self._stop.is_set, again=episode,
+                temperature=temperature,
+            )  # fmt: skip
+            for event in gathered(events):
+                if isinstance(event, Recollected):
+                    found.append(bool(event.recollections))
+                if isinstance(event, Replied) and not event.stopped:
+                    replied.append(event)
+                yield Talked(event)
+
+        self._run(THINKING, work)
+        if replied and is_question(message):
+            parts = Parts(
+                worn=self.adapter is not None and memory in ("auto", "weights"),
+                looked_up=any(found),
+                # The prompt that quotes what was looked up has no earlier turns.
+                talked=talked and memory in ("auto", "buffer") and not any(found),
+                sampled=temperature > 0,
+                tokens=replied[0].reply_tokens,
+            )
+            self._owe(message, replied[0].episode, parts)
+            self.measure()
+
+    def _taken_back(self, message: str, again: EpisodeId | None) -> tuple[Episode | None, float]:
+        """The episode to answer anew, and how warm; None where the words are new, or a night has learnt the old."""
+        from memory.ledger_sessions import reword
+
+        if again is None:
+            return None, 0.0
+        before = self.root.home.ledger.episode(again)
+        if before.said == message:
+            return before, AGAIN_TEMPERATURE
+        try:
+            return reword(self.root.home.ledger, again, message), 0.0
+        except InputError:
+            return None, 0.0
+
+    def whisper(self, message: str, memory: Arm) -> None:
+        """Answer a message that is logged nowhere; it may use what is remembered."""
+
+        def work() -> Iterator[Message]:
+            if self._private is None:
+                self._private = self.root.conversation("", private=True)
+            events = self._private.say(message, memory=memory, cancelled=self._stop.is_set)
+            yield from map(Talked, gathered(events))
+
+        self._run(THINKING, work)
+
+    def fall_silent(self) -> None:
+        """Forget the private talk."""
+        self._private = None
+
+    # -------------------------------------------------------------- measuring
+
+    @property
+    def owes(self) -> bool:
+        """Whether the source of an answer is still to be found out."""
+        return bool(self._owed)
+
+    def _owe(self, question: str, episode: Episode, parts: Parts) -> None:
+        for earlier in [o for o in self._owed if o.episode.id == episode.id]:
+            self._owed.remove(earlier)  # answered anew since
+        self._owed.append(
+            Owed(question=question, episode=episode, parts=parts, adapter=self.adapter)
+        )
+
+    def measure(self) -> None:
+        """Ask again without each memory that had a part; whatever the user does next comes first."""
+        with self._measuring:
+            while self._owed and not self._give_way.is_set():
+                owed = self._owed.pop()
+                if owed.adapter == self.adapter:
+                    self._target.post_message(Measuring(owed.episode.id))
+                    self._target.post_message(Measured(owed.episode.id, self._measured(owed)))
+
+    def _measured(self, owed: Owed) -> Provenance:
+        try:
+            found = measure(
+                self.root,
+                owed.question,
+                owed.episode.replied or "",
+                owed.parts,
+                self._give_way.is_set,
+            )
+        except Exception as error:  # noqa: BLE001  # a badge is no reason to trouble anybody
+            self._target.note_error(error)
+            found = None
+        else:
+            if found is None:
+                self._owed.append(owed)
+        return found or Provenance(source=Source.UNMEASURED)
