@@ -1,7 +1,8 @@
 """Forgetting: a memory's statement leaves every table of the ledger; what else was said in the same breath stays.
 
-The ledger alone is cleaned here, and notes which nights were trained on the statement. The caller lets the weights
-`unlearn` it (see `memory.undoing`), rebuilds the buffer from `ledger.waiting()`, and tells the user what that cost.
+The ledger is cleaned here, and notes which nights were trained on the statement; the home's log of errors is emptied.
+The caller lets the weights `unlearn` it (see `memory.undoing`), rebuilds the buffer from `ledger.waiting()`, and tells
+the user what that cost.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from memory.blotting import (
@@ -22,6 +24,7 @@ from memory.blotting import (
 from memory.episode import Episode, Memory, MemoryId, MemoryState, Origin, Phase
 from memory.ledger import Ledger
 from memory.ledger_sessions import TITLE
+from memory.paths import LOG, write_atomic
 from memory.undoing import note_for_unlearning
 
 STALE = "buffer_is_stale"  # a note: what was forgotten may still be in the buffer
@@ -86,6 +89,7 @@ def _forgotten(ledger: Ledger, find: Callable[[], list[Memory]], words: str = ""
             ledger.set_memory(m.id, text="", reason="", pinned=False, state=MemoryState.FORGOTTEN)
         if gone:
             ledger.set_meta(STALE, "1")
+        _empty_log(ledger.path.with_name(LOG))
 
     ledger.run(change)
     ledger.vacuum()
@@ -168,6 +172,12 @@ def _blot_notes(db: sqlite3.Connection, ledger: Ledger, gone: Sequence[Memory], 
         for text in every:
             title = blot_verbatim(title, text)
         db.execute("UPDATE meta SET value = ? WHERE key = ?", (title, row["key"]))
+
+
+def _empty_log(log: Path) -> None:
+    """Errors quote what was said, cut and escaped in ways that no search foresees: nothing of them is kept."""
+    if log.exists():
+        write_atomic(log, b"")
 
 
 def _same(text: str) -> str:

@@ -12,13 +12,13 @@ from memory.adapters import Adapters
 from memory.errors import HomeBusyError, HomeError
 from memory.faults import reached
 from memory.ledger import Ledger
-from memory.paths import fsync_dir, private_dir, writing
+from memory.paths import LOG, fsync_dir, private_dir, writing
 from memory.seal import changed, seal, unseal
 from memory.settling import settle
 
 ORPHAN = 3.0  # seconds that a night may outlive its owner
 
-WRITTEN = ("current", "config.toml", "seal")  # files of a home that are replaced whole
+WRITTEN = ("current", "config.toml", "seal", LOG)  # files of a home that are replaced whole
 
 
 def usable(path: Path) -> Path:

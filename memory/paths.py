@@ -11,6 +11,8 @@ from pathlib import Path
 from memory.errors import HomeError
 from memory.faults import reached
 
+LOG = "somnus.log"  # in a home: the tracebacks of errors that nobody foresaw
+
 
 def home_path(given: Path | None = None) -> Path:
     """The home asked for, else SOMNUS_HOME, else the platform's user data folder."""

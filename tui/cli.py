@@ -168,11 +168,11 @@ def log_error(error: BaseException, home: Path) -> str:
     """Write the traceback where a developer finds it, secrets masked; returns where that is."""
     import traceback
 
-    from memory.paths import private_dir
+    from memory.paths import LOG, private_dir
     from memory.secrets import masked
 
     try:
-        path = private_dir(home) / "somnus.log"
+        path = private_dir(home) / LOG
         with os.fdopen(
             os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8"
         ) as file:

@@ -13,6 +13,8 @@ import pytest
 from memory.adapters import AdapterCard, Adapters
 from memory.episode import DreamKind, ExamAnswer, MemoryState, Phase
 from memory.home import Home
+from tui.cli import log_error
+from tui.screens.journal import Journal
 
 Run = Callable[..., Any]
 CAT = "My cat is called Biscuit."
@@ -129,6 +131,26 @@ def test_what_is_forgotten_is_nowhere_on_disk_and_in_no_weights(somnus: Run, sle
     assert printed.document["undone"] == [1] and printed.document["in_the_buffer_again"] == []
     assert "undone" in somnus("nights").out or "rolled_back" in somnus("nights").out
     assert not [p for p in slept.rglob("*") if p.is_file() and b"Biscuit" in p.read_bytes()]
+
+
+@pytest.mark.parametrize("quoted", [CAT, repr(f'"{CAT}"\n'), "…t is called Bisc", "Biscuit"])
+def test_the_log_of_errors_forgets_too_however_it_quotes(
+    somnus: Run, slept: Path, quoted: str
+) -> None:
+    log_error(RuntimeError(f"can't read {quoted}"), slept)
+    assert b"Bisc" in (slept / "somnus.log").read_bytes()
+    assert somnus("memories", "forget", "1").code == 0
+    assert not [p for p in slept.rglob("*") if p.is_file() and b"Bisc" in p.read_bytes()]
+    assert (slept / "somnus.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_secrets_are_masked_in_the_log_of_errors(home_path: Path) -> None:
+    for secret in ("sk-ant-api03-Qm9vYmFyMTIzNDU2Nzg5MA", "4111 1111 1111 1111"):
+        error = RuntimeError(f"can't read 'My key is {secret}.'")
+        log_error(error, home_path)
+        Journal(home_path / "somnus.log").error(error)
+        text = (home_path / "somnus.log").read_text()
+        assert text.count("RuntimeError: can't read") >= 2 and secret not in text
 
 
 def test_a_backup_is_restored_into_a_new_home_only(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from memory.paths import cache_path
+from memory.paths import LOG, cache_path
 from tui.commands.shared import options
 from tui.root import Root
 from tui.say import Say
@@ -18,7 +18,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
     home = Root(options(args)).path
     places = {
         "home": home, "config": home / "config.toml", "ledger": home / "ledger.db", "buffer": home / "buffer",
-        "adapters": home / "adapters", "log": home / "somnus.log", "cache": cache_path(),
+        "adapters": home / "adapters", "log": home / LOG, "cache": cache_path(),
         "models": cache_path() / "models",
     }  # fmt: skip
     for name, path in places.items():
