@@ -19,6 +19,7 @@ from typing import Any, Self
 from memory import ledger_schema
 from memory.errors import HomeError
 from memory.faults import reached
+from memory.frames import Frames
 from memory.paths import writing
 from memory.turn import Turn
 
@@ -38,6 +39,8 @@ class Database:
         self._lock = threading.RLock()
         self._depth = 0
         self._turn: Turn | None = None  # a reader needs none
+        self._before = Frames.of(path)  # opening it counts them anew
+        self.cut = False  # whether commits are missing that its last owner had made
         try:
             self._db = self._connect(read_only)
         except sqlite3.Error as error:
@@ -82,6 +85,7 @@ class Database:
 
     def _open(self, read_only: bool) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        self.cut = self._before.lost(Frames.of(self.path))
         if version > ledger_schema.VERSION:
             raise HomeError(
                 f"The ledger {self.path} was written by a newer somnus (format {version}, this one knows "

@@ -122,6 +122,11 @@ class Home:
                 f"The ledger in {self.path} was changed while somnus was closed; look at `somnus memories`, and "
                 "restore a backup if it isn't what you said."
             )
+        if altered is None and self.ledger.cut:
+            self.notes.append(
+                f"The end of the ledger's log in {self.path} is damaged or gone: what was said last before somnus died "
+                "may be missing; look at `somnus memories`, and restore a backup if it is."
+            )
         unseal(self.path)
         self.notes += settle(self.ledger, self.adapters)
         with writing(self.path):
