@@ -135,6 +135,7 @@ class Lives(RuleBasedStateMachine):
         self.known = dict(self.saved or {})
         self._open()
 
+    @precondition(lambda self: self.known)  # an empty export is refused
     @rule()
     def move_to_a_new_home(self) -> None:
         """What is exported is told again there; the weights stay behind."""
