@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import plistlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,12 @@ from typing import Any
 import pytest
 
 from memory.adapters import AdapterCard, Adapters
+from memory.config import save_setting
 from memory.episode import DreamKind, ExamAnswer, MemoryState, Phase
 from memory.home import Home
 from tui.cli import log_error
+from tui.commands.service import files_for
+from tui.root import Options
 from tui.screens.journal import Journal
 
 Run = Callable[..., Any]
@@ -227,6 +231,22 @@ def test_a_service_is_written_and_removed(
     assert "--if-due" in service.read_text() and str(tmp_path) in service.read_text()
     assert "*-*-* 03:30:00" in timer.read_text() and "Persistent=true" in timer.read_text()
     assert somnus("service", "uninstall", "--json").document["installed"] is False
+
+
+def test_an_agent_of_launchd_has_the_same_command_hour_and_second_try(
+    home_path: Path, make_root: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home_path.parent))
+    home_path.mkdir()
+    save_setting(home_path, "sleep_at", "23:05")
+    ((path, data),) = files_for(make_root(Options(home=home_path)), "darwin").items()
+    assert path == home_path.parent / "Library" / "LaunchAgents" / "somnus.plist"
+    agent = plistlib.loads(data)
+    words = [sys.executable, "-P", "-m", "tui.cli", "--home", str(home_path), "sleep", "--if-due"]
+    assert agent["ProgramArguments"] == words and agent["Label"] == "somnus"
+    assert agent["StartCalendarInterval"] == {"Hour": 23, "Minute": 5}
+    assert agent["StartInterval"] == 1800 and agent["LowPriorityIO"] is True
+    assert "KeepAlive" not in agent and "RunAtLoad" not in agent  # only the schedule starts it
 
 
 def test_a_document_is_read_as_passages_of_lower_trust(
