@@ -19,6 +19,9 @@ from memory.faults import reached
 from memory.ledger import Ledger
 from memory.paths import fsync_dir, private_dir, write_atomic, writing
 
+# What zipfile makes of an archive that isn't whole.
+TORN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 LARGEST = 4_000_000_000  # bytes of a restored home: a zip bomb is refused
 
 
@@ -29,7 +32,9 @@ def backup(home: Any, file: Path) -> int:
         with _workshop(file) as work:
             part, copy = work / "backup.zip", work / "ledger.db"
             home.ledger.copy_to(copy)
-            with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            with zipfile.ZipFile(
+                part, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False
+            ) as archive:
                 archive.write(copy, "ledger.db")
                 names = [home.path / "current", home.path / "config.toml"]
                 names += sorted((home.path / "adapters").glob("night-*/*"))
@@ -62,7 +67,7 @@ def restore(file: Path, home: Path) -> None:
         raise HomeError(f"{home} is a file or not empty; restore into a new home: --home DIR.")
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError) as error:
+    except TORN as error:
         raise InputError(f"{file} is no backup of somnus ({error}).") from error
     with archive:
         entries = archive.infolist()
@@ -72,7 +77,9 @@ def restore(file: Path, home: Path) -> None:
         if odd := [
             e.filename
             for e in entries
-            if not _expected(e.filename) or stat.S_ISLNK(e.external_attr >> 16)
+            if not _expected(e.filename)
+            or stat.S_ISLNK(e.external_attr >> 16)
+            or e.compress_type not in PACKED
         ]:
             raise InputError(
                 f"{file} has {odd[0]!r} in it, which no backup of somnus has; it is refused."
@@ -92,11 +99,12 @@ def restore(file: Path, home: Path) -> None:
             for entry in entries:
                 private_dir((part / entry.filename).parent)
                 try:
-                    write_atomic(part / entry.filename, archive.read(entry))
-                except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+                    data = archive.read(entry)
+                except TORN as error:
                     raise InputError(
                         f"{file} is damaged at {entry.filename} ({error}); nothing was taken."
                     ) from error
+                write_atomic(part / entry.filename, data)
             with Ledger(part / "ledger.db") as ledger:
                 if (state := ledger.check()) != "ok":
                     raise InputError(f"The ledger in {file} is damaged ({state}).")
