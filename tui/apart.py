@@ -122,8 +122,7 @@ def main() -> int:
 
     stop = threading.Event()
     threading.Thread(target=_listen, args=(lines, stop), daemon=True).start()
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    stand_back()
     module, name = order["root"]
     options = order["options"] | {"home": Path(order["options"]["home"])}
     root: Root = getattr(importlib.import_module(module), name)(Options(**options)).lent()
@@ -141,6 +140,17 @@ def main() -> int:
     finally:
         root.close()
     return 0
+
+
+def stand_back() -> None:
+    """Take what others leave of the processors.
+
+    Linux weighs whole sessions against each other first (sched(7), autogroup), and within one the niceness.
+    """
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS), "ascii")
 
 
 def _listen(lines: Iterator[bytes], stop: threading.Event) -> None:

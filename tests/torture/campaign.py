@@ -115,7 +115,8 @@ def endure(forge: Forge, trial: Trial) -> dict[str, Any]:
 def _seen(forge: Forge, home: Path) -> list[str]:
     """What is wrong with a home; that it refuses to open, above all."""
     found = forge.look(home)
-    return [*found["wounds"], *([found["refused"]] if found["refused"] else [])]
+    false = [n for n in found["notes"] if "ledger's log" in n]  # a kill damages nothing
+    return [*found["wounds"], *false, *([found["refused"]] if found["refused"] else [])]
 
 
 Line = tuple[str, Callable[[], dict[str, Any]]]
