@@ -6,6 +6,7 @@ The dreams of earlier nights are rehearsed in the same steps, and the base's own
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Sequence
 
 from memory.episode import Dream, DreamKind, MemoryState, Phase
@@ -146,14 +147,17 @@ def _learn(
             loss=step.loss, note="learning",
         )  # fmt: skip
     room.check()
-    rewards = []
+    rewards: list[float] = []
+    began = time.monotonic()
     for value in imitate(
         room.model, room.moving, room.rehearsed, told, room.config.imitation,
         seed=room.seed, stop=room.stop, deadline=deadline,
     ):  # fmt: skip
         rewards.append(round(value, 3))
+        rounds = room.config.imitation.rounds
         yield Progressed(
-            night=room.number, phase=Phase.SEEDED, done=len(rewards), total=room.config.imitation.rounds,
+            night=room.number, phase=Phase.SEEDED, done=len(rewards), total=rounds,
+            left=(time.monotonic() - began) / len(rewards) * (rounds - len(rewards)),
             note=f"imitating, reward {value:.2f}",
         )  # fmt: skip
     room.report["loss"] = {"first": losses[:1], "last": losses[-1:], "steps": len(losses)}
