@@ -23,11 +23,11 @@ from tui.root import Root
 from tui.screens.messages import (
     WAKING,
     Answers,
+    AtRest,
     Confirmed,
     Failed,
     Forgot,
     Found,
-    Idle,
     LayDown,
     Loaded,
     Loading,
@@ -159,7 +159,7 @@ class Bridge(Talking):
         self.bed.get_up()
         if ended is not None:
             tell(ended)
-        self._target.post_message(Idle())
+        self._target.post_message(AtRest())
 
     def roll_back(self, night: int) -> None:
         """Undo a night and all after it."""

@@ -9,7 +9,7 @@ from typing import Any
 from textual.message import Message
 
 from memory.errors import SomnusError
-from tui.screens.messages import Failed, Idle, Loading
+from tui.screens.messages import AtRest, Failed, Loading
 
 
 class Errands:
@@ -50,7 +50,7 @@ class Errands:
                     self._target.post_message(Failed(str(error), what))
                 except Exception as error:  # noqa: BLE001  # no traceback reaches the screen
                     self._target.post_message(Failed(str(self._unexpected(error)), what))
-        self._target.post_message(Idle())
+        self._target.post_message(AtRest())
 
     def _unexpected(self, error: Exception) -> SomnusError:
         self._target.note_error(error)

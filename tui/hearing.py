@@ -16,7 +16,7 @@ from textual.message import Message
 from memory.errors import Interrupted
 from sleep.events import NightEnded
 from tui.screens import messages as m
-from tui.screens.base import SomnusScreen
+from tui.screens.base import SomnusScreen, not_loaded
 from tui.screens.chat import ChatScreen
 from tui.screens.memory import MemoryScreen
 from tui.screens.morning import mark_seen, verdict
@@ -92,7 +92,7 @@ class Hearing(App[None]):
         self._hand_on(message)
 
     @while_open
-    def on_idle(self, message: m.Idle) -> None:
+    def on_at_rest(self, message: m.AtRest) -> None:
         del message
         if self.ready and not isinstance(self.news, m.Failed):  # it stays to be read
             self._hand_on(m.Loaded(self.root.model.name, self.bridge.adapter))
@@ -104,9 +104,11 @@ class Hearing(App[None]):
     async def on_failed(self, message: m.Failed) -> None:
         if message.what == m.THINKING:  # a night that fails beside the talk doesn't end a reply
             await self.screen_of(ChatScreen).end_reply()
+        text = message.text
         if message.what == m.WAKING and not self.ready:
-            self.load_failed = message.text
-        self.notify(message.text, severity="error", timeout=12, markup=False)
+            self.load_failed = text
+            text = not_loaded(self.screen)
+        self.notify(text, severity="error", timeout=12, markup=False)
         self._hand_on(message)
 
     # ------------------------------------------------------------------- talk

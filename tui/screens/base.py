@@ -30,6 +30,8 @@ class SomnusScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         keep_still(self)
+        for places in self.query(Places):
+            places.draw()  # keys may have been changed
         self.tell_night(self.somnus.night_now)
         if self.somnus.news is not None:
             self.status(self.somnus.news)
@@ -50,16 +52,17 @@ class SomnusScreen(Screen[None]):
         if app.ready and not app.bridge.busy:
             return True
         if app.load_failed:
-            self.notify(not_loaded(app), severity="error", markup=False)
+            self.notify(not_loaded(self), severity="error", markup=False)
         else:
             busy = "I'm still busy." if app.ready else "the model is still loading."
             self.notify(f"One moment: {busy}")
         return False
 
 
-def not_loaded(app: SomnusApp) -> str:
+def not_loaded(screen: Screen[Any]) -> str:
     """Why there is no model, and what to do."""
-    menu = next((b for b in app.active_bindings.values() if b.binding.id == "palette"), None)
+    app = cast("SomnusApp", screen.app)
+    menu = next((b for b in screen.active_bindings.values() if b.binding.id == "palette"), None)
     key = app.get_key_display(menu.binding) if menu else "The menu"
     return f"The model isn't loaded: {app.load_failed} {key}, “{LOAD_AGAIN}” tries once more."
 

@@ -147,5 +147,5 @@ class Failed(Message):
 
 
 @dataclass
-class Idle(Message):
-    """The worker is free again."""
+class AtRest(Message):
+    """The worker is free again. (Textual has an Idle of its own, many times a second.)"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_origin
 
 from textual import on
 from textual.app import ComposeResult
@@ -23,7 +23,20 @@ AT_ONCE = {
     "min_similarity_worn",
     "reply_tokens",
     "context_tokens",
+    "sleep_at",
+    "nap_pressure",
+    "nap_minutes",
+    "idle_minutes",
+    "on_power",
 }
+NEXT_NIGHT = {
+    "budget_minutes",
+    "keep_adapters",
+    "keep_adapters_mb",
+    "rehearsal_texts",
+    "dreams_per_memory",
+}
+PLACEHOLDERS = {"keys": "name=key name=key"}
 INTRO = "Enter keeps a value; an empty one goes back to the default. Escape closes."
 
 
@@ -42,12 +55,10 @@ class SettingsScreen(Dialogue[None]):
         with VerticalScroll(id="dialogue", classes="wide"):
             yield Static(Content(INTRO), id="settings-said")
             for name, field in Config.model_fields.items():
-                if name != "keys":
-                    value = getattr(config, name)
-                    with Vertical(classes="setting"):
-                        yield Static(Content(f"{name}: {field.description}"))
-                        text = str(value).lower() if isinstance(value, bool) else str(value)
-                        yield Input("" if value is None else text, id=f"set-{name}", compact=True)
+                text = written(getattr(config, name))
+                with Vertical(classes="setting"):
+                    yield Static(Content(f"{name}: {field.description}"))
+                    yield Input(text, PLACEHOLDERS.get(name, ""), id=f"set-{name}", compact=True)
 
     @on(Input.Submitted)
     def keep(self, submitted: Input.Submitted) -> None:
@@ -62,12 +73,27 @@ class SettingsScreen(Dialogue[None]):
         except SomnusError as error:
             self._say(f"✗ {error}")
         else:
-            when = "now" if name in AT_ONCE else "at the next start"
-            self._say(f"✓ {name} is kept; it holds {when}.")
+            self._say(f"✓ {name} is kept; it holds {since(name)}.")
 
     def _say(self, text: str) -> None:
         self.query_one("#settings-said", Static).update(Content(text))
         self.query_one("#dialogue").scroll_home(animate=False)
+
+
+def since(name: str) -> str:
+    """From when on a changed setting holds."""
+    if name in AT_ONCE:
+        return "now"
+    return "from the next night" if name in NEXT_NIGHT else "from the next start"
+
+
+def written(value: Any) -> str:
+    """A setting as it is typed: keys as name=key name=key."""
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return " ".join(f"{name}={key}" for name, key in value.items())
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def read_value(name: str, text: str) -> Any:
@@ -79,6 +105,9 @@ def read_value(name: str, text: str) -> Any:
         return None
     if kind is bool:
         return {"true": True, "yes": True, "false": False, "no": False}.get(text.lower(), text)
+    if get_origin(kind) is dict:
+        pairs = [pair.split("=", 1) for pair in text.split()]
+        return dict(pairs) if all(len(p) == 2 and all(p) for p in pairs) else text
     try:
         return kind(text) if kind in (int, float) and kind is not None else text
     except ValueError:

@@ -84,7 +84,7 @@ def model(chat: ChatScreen, words: str) -> None:
     app = chat.somnus
     if not words:
         if app.load_failed:
-            chat.note(not_loaded(app))
+            chat.note(not_loaded(chat))
         name = app.root.model.name if app.ready else "not loaded yet"
         chat.note(f"The model is {name}. /model NAME chooses another, from the next start.")
         return

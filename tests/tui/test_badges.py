@@ -1,0 +1,160 @@
+"""Where an answer came from: what the talk itself told isn't the weights', and no answer stays unmeasured for good."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from driving import CAT, idle, say, seen, until
+from stage import Held
+from textual.pilot import Pilot
+
+from agent.conversation import Recall
+from agent.scripted_model import ScriptedModel
+from memory.config import save_setting
+from memory.episode import Turn
+from tui.root import Root
+from tui.screens.measuring import Parts, measure
+from tui.widgets.badge import Source, judge
+from tui.widgets.exchange import Exchange
+from tui.widgets.message_box import MessageBox
+
+ASKED = "What is my cat called?"
+NO = "You haven't told me that."
+Answer = Callable[[Sequence[Turn], bool], str]
+
+
+class ByPrompt(ScriptedModel):
+    """Answers by all turns, and by whether it wears the night's adapter."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answers = answer
+        self.longest: list[int] = []
+
+    def stream(
+        self, turns: Any, sampling: Any, *, adapter: bool = True, cancelled: Any = lambda: False
+    ) -> Any:
+        self.longest.append(sampling.max_tokens)
+        self._script = lambda _: self.answers(turns, adapter)
+        return super().stream(turns, sampling, adapter=adapter, cancelled=cancelled)
+
+    def wear(self, adapter: Path | None) -> None:
+        del adapter
+
+
+@pytest.fixture
+def root(root: Root, home_path: Path) -> Any:
+    """Nothing is ever alike enough to be looked up."""
+    assert root.home
+    for name in ("min_similarity", "min_similarity_worn"):
+        save_setting(home_path, name, 1.0)
+    root.__dict__["model"] = ByPrompt(from_history)
+    return root
+
+
+def from_history(turns: Sequence[Turn], adapter: bool) -> str:
+    del adapter
+    return "Biscuit." if any("Biscuit" in t.content for t in turns[:-1]) else NO
+
+
+def by_heart(turns: Sequence[Turn], adapter: bool) -> str:
+    del turns
+    return "Biscuit." if adapter else NO
+
+
+@pytest.mark.parametrize(
+    ("answer", "badge"),
+    [(from_history, "≡ from this talk"), (by_heart, "◆ from the weights"),
+     (lambda turns, adapter: "Biscuit.", "? a guess")],
+)  # fmt: skip
+async def test_with_an_adapter_worn_what_the_talk_told_is_not_the_weights(
+    pilot: Pilot[None], root: Any, answer: Answer, badge: str
+) -> None:
+    app: Any = pilot.app
+    app.bridge.adapter = "night-0001"
+    root.model.answers = answer
+    await say(pilot, CAT)
+    await say(pilot, ASKED)
+    await until(pilot, lambda: badge in seen(app, ".source"))
+
+
+async def test_an_answer_that_was_sampled_and_that_nothing_gives_again_is_not_measured(
+    pilot: Pilot[None], root: Any
+) -> None:
+    app: Any = pilot.app
+    app.bridge.adapter = "night-0001"
+    replies = iter(["Biscuit.", "Bello.", NO])
+    root.model.answers = lambda turns, adapter: next(replies, NO)
+    await say(pilot, ASKED)
+    await until(pilot, lambda: "from the weights" in seen(app, ".source"))
+    replies = iter(["Rex."])
+    await pilot.press("ctrl+r")
+    await until(pilot, lambda: "· not measured" in seen(app, ".source"))
+
+
+def test_a_long_answer_is_asked_for_again_at_its_length(root: Any) -> None:
+    answer = " ".join(["so", "it", "was"] * 30) + " Biscuit."
+    root.model.answers = lambda turns, adapter: answer if adapter else NO
+    parts = Parts(worn=True, looked_up=False, talked=True, sampled=False, tokens=91)
+    found = measure(root, ASKED, answer, parts, lambda: False)
+    assert found is not None and found.source is Source.WEIGHTS
+    endless = Parts(worn=True, looked_up=False, talked=True, sampled=False, tokens=10_000)
+    measure(root, ASKED, answer, endless, lambda: False)
+    assert max(root.model.longest) < Recall().reply_tokens
+
+
+def test_what_nothing_gives_again_was_told_in_the_talk_or_took_both() -> None:
+    def source(*, in_talk: bool = False, sampled: bool = False) -> Source:
+        return judge(
+            ASKED, "Biscuit.", without_buffer=NO, without_weights=NO, without_both=NO,
+            in_talk=in_talk, sampled=sampled,
+        )  # fmt: skip
+
+    assert source() is Source.BOTH
+    assert source(in_talk=True) is Source.TALK
+    assert source(sampled=True) is source(in_talk=True, sampled=True) is Source.UNMEASURED
+
+
+@pytest.mark.parametrize("interruption", ["a message", "a command"])
+async def test_an_answer_whose_measuring_is_interrupted_is_measured_when_idle(
+    pilot: Pilot[None], root: Root, interruption: str
+) -> None:
+    app: Any = pilot.app
+    await say(pilot, CAT)
+    await say(pilot, ASKED)
+    await until(pilot, lambda: "≡ from this talk" in seen(app, ".source"))
+    for exchange in app.screen.query(Exchange):
+        await exchange.remove()
+    stream, held = root.model.stream, None
+    await_asked = "What is it called?"
+
+    # The reply comes at once; asking again without the talk waits until something else is done.
+    def only_measuring(turns: Any, sampling: Any, **more: Any) -> Any:
+        nonlocal held
+        if len(turns) == 1 and await_asked in turns[-1].content and held is None:
+            held = Held(root.model)
+            held._stream = stream
+            return held(turns, sampling, **more)
+        return stream(turns, sampling, **more)
+
+    root.model.stream = only_measuring
+    await say(pilot, await_asked)
+    await until(pilot, lambda: held is not None)
+    assert held is not None
+    await asyncio.to_thread(held.begun.wait, 10)
+    assert "… looking where it came from" in seen(app, ".source")
+    root.model.stream = stream
+    if interruption == "a message":
+        await say(pilot, "I row on Mondays.")
+    else:
+        app.screen.query_one(MessageBox).write("/remember I row on Mondays.")
+        await pilot.press("enter")
+    await until(pilot, lambda: "≡ from this talk" in seen(app, ".source"))
+    first, *others = app.screen.query(Exchange)
+    assert "≡ from this talk" in str(first.badge.content)
+    assert not any("from this talk" in str(o.badge.content) for o in others)
+    await until(pilot, idle(app))
