@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from memory.adapters import digest
 from memory.episode import Dream, MemoryState, Phase
-from memory.paths import fsync_dir, fsync_tree
+from memory.paths import fsync_dir, fsync_tree, writing
 from sleep import exam, lora, rehearsal, teaching
 from sleep.associate import histories
 from sleep.course import Course
@@ -83,7 +83,8 @@ def deep_sleep(room: Room) -> Iterator[NightEvent]:
         lora.save(room.model, making)
         fsync_tree(making)
         room.report["deep_sleep"]["sha256"] = digest(making)
-        making.rename(room.deep)
+        with writing(room.deep):
+            making.rename(room.deep)
         fsync_dir(room.deep.parent)
         room.past = room.deep
     else:

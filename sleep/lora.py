@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from agent.local_model import LocalModel
+from memory.paths import write_atomic, writing
 
 ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 MLP = ("gate_proj", "up_proj", "down_proj")
@@ -103,19 +104,20 @@ def save(
 
 
 def _write(folder: Path, tensors: dict[str, Tensor], *, rank: int, base: str | None = None) -> None:
-    """A plain PEFT folder whose scale is in its weights."""
+    """A plain PEFT folder whose scale is in its weights. Raises HomeError when the disk refuses."""
     from peft import LoraConfig
-    from safetensors.torch import save_file
+    from safetensors.torch import save as packed
 
     targets = sorted({n.split(".lora_")[0].rsplit(".", 1)[1] for n in tensors})
     config = LoraConfig(
         r=rank, lora_alpha=rank, target_modules=targets, lora_dropout=0.0, task_type="CAUSAL_LM",
         inference_mode=True, base_model_name_or_path=base,
     )  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-    config.save_pretrained(folder)
     whole = {n: t.contiguous() for n, t in tensors.items()}
-    save_file(whole, folder / WEIGHTS, metadata={"format": "pt"})
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        config.save_pretrained(folder)
+    write_atomic(folder / WEIGHTS, packed(whole, metadata={"format": "pt"}))
 
 
 def rank_of(folder: Path) -> int:

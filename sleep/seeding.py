@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 
 from memory.episode import Dream, DreamKind, MemoryState, Phase
+from memory.paths import private_dir
 from sleep import exam, lora, rehearsal, strength, teaching
 from sleep.associate import histories, nearest
 from sleep.bottom import Bottom, bottom, depth
@@ -133,7 +134,7 @@ def _learn(
     known = len(room.ledger.memories(state=MemoryState.CONSOLIDATED))
     asked = len(room.memories) + min(known, config.earlier_questions / config.exam)
     deadline = room.deadline - ending(asked, hastened=room.model.hastens)
-    room.staging.mkdir(parents=True, exist_ok=True)
+    private_dir(room.staging)
     losses = []
     course = Course(lessons, config.training, room.seed)
     for step in train(

@@ -13,6 +13,8 @@ from factors import added
 
 from agent.local_model import LocalModel
 from agent.packing import pack
+from memory import faults
+from memory.errors import HomeError
 from sleep import lora, seeding
 
 
@@ -31,6 +33,20 @@ def test_new_rank_adds_so_many_times_its_factors(
         torch.testing.assert_close(delta, wanted)
     lora.reload(model, tmp_path / "night", past=None, rank=3)  # whatever the scale was
     torch.testing.assert_close(_states(model), worn)
+
+
+def test_an_adapter_that_the_disk_refuses_is_told_in_a_sentence(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = LocalModel.load(tiny_checkpoint, name="tiny", device="cpu")
+    lora.expand(model, rank=3, targets=lora.MLP, seed=0)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HomeError, match="can't be written"):
+        lora.save(model, tmp_path / "file" / "night")
+    monkeypatch.setenv("SOMNUS_FAULT", f"file.written:{faults.visits['file.written'] + 1}:ENOSPC")
+    with pytest.raises(HomeError, match="free some disk"):
+        lora.save(model, tmp_path / "night")
+    assert not list((tmp_path / "night").glob("*.safetensors"))
 
 
 def test_a_night_grows_by_its_own_scale(
