@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from agent.local_model import LocalModel
@@ -44,15 +45,11 @@ class Bedroom:
         return room
 
     def sleep(self, **options: object) -> list[object]:
-        return list(
-            sleep(
-                self.home,
-                self.model,
-                self.checkpoint,
-                self.store,
-                self.embedder,
-                self.config,
-                teacher=self.teacher,
-                **options,
-            )
-        )
+        return list(self.events(**options))
+
+    def events(self, **options: object) -> Iterator[object]:
+        """The same, one by one."""
+        return sleep(
+            self.home, self.model, self.checkpoint, self.store, self.embedder, self.config,
+            teacher=self.teacher, **options,
+        )  # fmt: skip
