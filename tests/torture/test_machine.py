@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import HealthCheck, seed, settings
@@ -81,8 +82,19 @@ class Lives(RuleBasedStateMachine):
     @rule(data=st.data())
     def forget_a_name(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(sorted(self.known)))
-        ledger = self.home.ledger
         sleep(self.home, self.life.store)  # what was never a memory can't be chosen to be forgotten
+        self._forget(name)
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data(), point=st.integers(1, 25))
+    def die_while_it_forgets(self, data: st.DataObject, point: int) -> None:
+        name = data.draw(st.sampled_from(sorted(self.known)))
+        sleep(self.home, self.life.store)
+        self._die(point, lambda: self._forget(name))
+        self._forget(name)  # who saw no answer asks again
+
+    def _forget(self, name: str) -> None:
+        ledger = self.home.ledger
         gone = [m.id for m in ledger.memories() if m.text.startswith(f"My {name} ")]
         trained = forget(ledger, gone)["nights"]
         unlearn(ledger, self.home.adapters)
@@ -106,6 +118,10 @@ class Lives(RuleBasedStateMachine):
 
     @rule(point=st.integers(1, 60))
     def die_in_the_night(self, point: int) -> None:
+        self._die(point, lambda: sleep(self.home, self.life.store))
+
+    def _die(self, point: int, doing: Callable[[], object]) -> None:
+        """In the midst of it, at a point."""
         self._close()
         child = os.fork()
         if child == 0:
@@ -116,7 +132,7 @@ class Lives(RuleBasedStateMachine):
                 self._open()
                 faults.visits.clear()
                 os.environ["SOMNUS_FAULT"] = f"*:{point}:kill"
-                sleep(self.home, self.life.store)
+                doing()
             finally:
                 os._exit(0)
         os.waitpid(child, 0)
