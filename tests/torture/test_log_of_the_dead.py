@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +86,33 @@ def test_a_spoilt_log_is_told_or_refused_and_never_half_believed(
             )
             home.ledger.append("Life goes on.")
         Home.open(path).close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("age", ["young", "old", "long"])
+def test_spoilt_shared_memory_is_made_anew_and_raises_no_alarm(
+    dead: dict[str, tuple[Path, int]], tmp_path: Path, age: str, kind: str
+) -> None:
+    whole, told = dead[age]
+    for seed in range(1 if kind in ("gone", "empty") else 4):
+        path = tmp_path / str(seed)
+        shutil.copytree(whole, path)
+        spoil(path / "ledger.db-shm", kind, seed)
+        with Home.open(path) as home:
+            assert len(home.ledger.episodes()) == told and home.notes == []
+            assert home.ledger.check() == "ok"
+
+
+def test_a_log_of_which_all_was_copied_is_not_missed(tmp_path: Path) -> None:
+    live_and_die(tmp_path / "home", 0, 3)
+    log = tmp_path / "home" / LOG
+    with sqlite3.connect(tmp_path / "home" / "ledger.db", isolation_level=None) as db:
+        db.execute(
+            "PRAGMA wal_checkpoint(PASSIVE)"
+        )  # as the owner's last commit does, once in a while
+        assert log.stat().st_size
+        shutil.copytree(tmp_path / "home", tmp_path / "again")
+    db.close()
+    (tmp_path / "again" / LOG).unlink()
+    with Home.open(tmp_path / "again") as home:
+        assert len(home.ledger.episodes()) == 3 and home.notes == []
