@@ -40,7 +40,7 @@ MINUTES ?= 60
 torture: install
 	@mkdir -p build
 	@$(BIN)/python tests/torture/campaign.py --each 50 --random 2000 --moments 1000 --doubles 300 --races 200 --minutes $(MINUTES) --log build/torture.jsonl
-	@SOMNUS_LIVES=200 $(BIN)/python -m pytest -q tests/torture tests/sleep/test_schedule.py
+	@SOMNUS_LIVES=200 SOMNUS_SEED=$$(date +%s) $(BIN)/python -m pytest -q tests/torture tests/sleep/test_schedule.py
 	@$(BIN)/python tests/torture/mutations.py
 
 instincts: install

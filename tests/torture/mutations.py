@@ -116,6 +116,15 @@ MUTATIONS = (
         safe='if "cleared" not in room.report:', unsafe="if True:", trial=f"{HERE}/test_kills.py -k a_failure_once",
     ),
     Mutation(
+        name="a spoilt write-ahead log is told", file="memory/database.py",
+        safe="self.cut = self._before.lost(Frames.of(self.path))", unsafe="self.cut = False",
+        trial=f"{HERE}/test_log_of_the_dead.py",
+    ),
+    Mutation(
+        name="what was undone behind a pruned adapter returns", file="memory/undoing.py",
+        safe="        take_back(ledger, worn)", unsafe="        pass", trial="tests/memory/test_undoing.py -k pruned",
+    ),
+    Mutation(
         name="only what passed its exam is learnt", file="sleep/verdict.py",
         safe="passed = right == len(mine)", unsafe="passed = True", trial="tests/sleep/test_filters.py",
     ),
