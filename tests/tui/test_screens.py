@@ -223,7 +223,8 @@ async def test_a_paused_night_goes_on_and_a_cancelled_one_is_given_up(
     unfinished = ledger.unfinished()
     assert (unfinished is not None) is goes_on
     assert ledger.night(3).phase is (Phase.PLANNED if goes_on else Phase.ROLLED_BACK)
-    assert [e.id for e in ledger.waiting()] == waiting
+    # More, where it was undone: what the stage calls learnt is in no adapter, and is taken back.
+    assert set(waiting) <= {e.id for e in ledger.waiting()}
 
 
 async def test_falling_asleep_is_shown_before_the_night_says_anything(
