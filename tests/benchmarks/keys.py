@@ -113,10 +113,12 @@ async def measure(home: Path, letters: int) -> bool:
         waits: list[float] = []
         while len(waits) < letters:
             app.screen.query_one(MessageBox).write("Tell me a long story about the sea and a lamp.")
-            await pilot.press("enter")
-            while not app.bridge.busy:
-                await asyncio.sleep(0.01)
+            pressed = asyncio.create_task(pilot.press("enter"))  # which waits until all is quiet
+            begun = time.monotonic()
+            while not app.bridge.busy and time.monotonic() - begun < 5:
+                await asyncio.sleep(0.005)
             waits += await typed(app, letters - len(waits), lambda: bool(app.bridge.busy))
+            await pressed
         app.bridge.stop()
         fine.append(told("while it answers", waits))
         while app.bridge.busy:
