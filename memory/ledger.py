@@ -80,6 +80,11 @@ class Ledger(Diary):
         rows = self._rows_with("SELECT * FROM episodes WHERE id IN ({})", ids)
         return sorted((_episode(r) for r in rows), key=lambda e: (e.at, e.id))
 
+    def last_talk(self) -> datetime | None:
+        """When the user last said something in a session."""
+        (row,) = self._rows("SELECT MAX(at) AS at FROM episodes WHERE session != ''")
+        return datetime.fromisoformat(row["at"]) if row["at"] else None
+
     def waiting(self) -> list[Episode]:
         """What the buffer holds: everything that no night cleared and the user didn't forget, oldest first."""
         rows = self._rows("SELECT * FROM episodes WHERE cleared_by IS NULL ORDER BY at, id")

@@ -1,8 +1,8 @@
 """The night watch: whether to fall asleep by itself now, and whether to go on. It decides; others act.
 
 Read by the app, by the daemon and by `sleep --if-due`, so that all three keep the same rules: a night that is due, or a
-nap when sleep presses (the timer's command takes no naps); only on mains power and when nobody is there, if the
-settings say so; and after an error ever longer pauses, which the ledger remembers.
+nap when sleep presses (the last takes none); only on mains power and when nobody is there, if the settings say so; and
+after an error ever longer pauses, which the ledger remembers.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sleep.schedule import is_due
 FIRST_PAUSE = timedelta(minutes=30)  # nobody is helped by a failing download every minute
 LONGEST_PAUSE = timedelta(days=1)
 FAILURES = "failed_nights"  # a note in the ledger
+LOOK = 1.0  # seconds between looks at what hinders a night that goes on
 APART = timedelta(hours=3)  # from the beginning of a night to that of a nap
 
 
@@ -49,14 +50,14 @@ class Decision:
     budget: float | None = None
 
 
-def decide(ledger: Any, config: Config, around: Around) -> Decision:
-    """Whether to fall asleep."""
+def decide(ledger: Any, config: Config, around: Around, *, naps: bool = True) -> Decision:
+    """Whether to fall asleep; without `naps` only for a night that is due."""
     now, (_, pause) = around.now, _failures(ledger)
     if pause is not None and now < pause <= now + LONGEST_PAUSE:  # later: the clock was set back
         return Decision(wish=Wish.WAKE, reason=f"the last night failed; again at {pause:%H:%M}")
     if is_due(ledger, config.sleep_at, now):
         wish = Decision(wish=Wish.NIGHT, reason="a night is due")
-    elif (share := _nap(ledger, now)) >= config.nap_pressure < 1:
+    elif naps and (share := _nap(ledger, now)) >= config.nap_pressure < 1:
         reason = f"sleep presses ({share:.0%})"
         wish = Decision(wish=Wish.NAP, reason=reason, budget=config.nap_minutes)
     else:
@@ -119,5 +120,5 @@ def around(ledger: Any, now: datetime) -> Around:
 
 def idle_minutes(ledger: Any, now: datetime) -> float:
     """Minutes since somebody last talked to somnus, as the ledger knows it."""
-    latest = max((e.at for e in ledger.episodes() if e.session), default=None)
+    latest = ledger.last_talk()
     return float("inf") if latest is None else abs((now - latest).total_seconds()) / 60

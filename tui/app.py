@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
 
+from memory.paths import LOG
 from tui.bridge import Bridge
 from tui.harmless import Harmless
 from tui.hearing import SCREENS, Hearing
@@ -57,7 +58,7 @@ class SomnusApp(Hearing):
         self.root = root
         root.home  # noqa: B018  # opened here: two threads that find it closed would both open it
         self.bridge = Bridge(root, self)
-        self.journal = Journal(root.path / "somnus.log")
+        self.journal = Journal(root.path / LOG)
         self.session = ""
         self.new_session()
         self.clock: Callable[[], datetime] = lambda: datetime.now().astimezone()

@@ -105,7 +105,10 @@ class Bridge(Talking):
             fresh = ledger.add_memories([(e.id, e.said, e.at) for e in ledger.episodes(episodes)])
             receipt = forget(ledger, [*memories, *(m.id for m in fresh)])
             undone = unlearn(ledger, self.root.home.adapters)
-            self._wake() if undone else self.root.store.rebuild(ledger.waiting())
+            if undone:
+                self._wake()
+            else:
+                self.root.store.rebuild(ledger.waiting())
             yield Forgot(undone, len(receipt["memories"]))
 
         self._end_night()

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from memory.errors import Interrupted, NothingToLearn, SomnusError
 from sleep.schedule import last_scheduled, make_scheduler
-from sleep.watch import Around, Wish, decide, failed, hindrance, on_power, succeeded
+from sleep.watch import LOOK, Around, Wish, decide, failed, hindrance, on_power, succeeded
 from tui.doorbell import Answer, Asked, Doorbell, Want
 
 if TYPE_CHECKING:
     from tui.app import SomnusApp
-
-
-PLUG = 4  # seconds between looks at the plug while it sleeps by itself
 
 
 class Vigil:
@@ -40,7 +37,7 @@ class Vigil:
         self._scheduler = make_scheduler(sleep_at, lambda: app.call_from_thread(self.look))
         self._doorbell = Doorbell(app.root.path, self._answer)
         app.set_interval(60, self.look)
-        app.set_interval(PLUG, self._make_way)
+        app.set_interval(LOOK, self._make_way)
 
     def end(self) -> None:
         """Nobody watches any more."""

@@ -116,7 +116,7 @@ def train_instincts(
         texts = rehearsal.base_texts(
             model, config.texts, texts_cache, seed=seed + 7, progress=progress
         )
-        texts = rehearsal.base_lessons(model, texts)
+        texts = rehearsal.base_lessons(model, texts, progress)
     if onwards is None:
         moving = lora.expand(model, rank=config.rank, targets=lora.ALL_LINEAR, seed=seed)
     else:

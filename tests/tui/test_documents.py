@@ -146,11 +146,10 @@ def test_a_night_by_itself_pauses_when_the_plug_is_pulled(
 ) -> None:
     from memory.errors import Interrupted
     from sleep import watch
-    from tui.commands import sleep
 
     plugged = True
     monkeypatch.setattr(watch, "on_power", lambda: plugged)
-    monkeypatch.setattr(sleep, "LOOK", 0.0)
+    monkeypatch.setattr(watch, "LOOK", 0.0)
 
     def until_stopped(self: Any, *, budget: Any = None, stop: Any = None) -> Any:
         nonlocal plugged

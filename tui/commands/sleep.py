@@ -20,7 +20,6 @@ from tui.root import Root
 from tui.say import Say
 
 PATIENCE = 4.0  # seconds between a ring at the doorbell and the end
-LOOK = 4.0  # seconds between looks at the plug
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="say what a night would do, and do nothing"
     )
     parser.add_argument(
-        "--if-due",
-        action="store_true",
-        help="only if a scheduled night was missed",
+        "--if-due", action="store_true", help="only if a scheduled night was missed"
     )
     parser.add_argument("--pause", action="store_true", help="stop the night that goes on; later")
     parser.add_argument("--cancel", action="store_true", help="stop it and give it up")
@@ -67,10 +64,9 @@ def _if_due(root: Root, say: Say, budget: float | None) -> int:
     from sleep.watch import Wish, around, decide
 
     ledger = root.home.ledger
-    decision = decide(ledger, root.config, around(ledger, local_now()))
-    if decision.wish is not Wish.NIGHT:
-        why = decision.reason if decision.wish is Wish.WAKE else "no night is due"
-        say.line(f"{why[0].upper()}{why[1:]}.")
+    decision = decide(ledger, root.config, around(ledger, local_now()), naps=False)
+    if decision.wish is Wish.WAKE:
+        say.line(f"{decision.reason[0].upper()}{decision.reason[1:]}.")
         say.document({"outcome": "not_due"})
         return 3
     return _end(by_itself(root, say, budget), say)
@@ -124,16 +120,17 @@ def by_itself(root: Root, say: Say, budget: float | None) -> dict[str, Any]:
 
 def _unless_hindered(root: Root, stop: Callable[[], bool]) -> Callable[[], bool]:
     """`stop`, or what makes a night pause that nobody asked for, looked at every few seconds."""
+    from sleep import watch
     from sleep.schedule import local_now
-    from sleep.watch import around, hindrance
 
     looked, hindered = 0.0, False
 
     def asked() -> bool:
         nonlocal looked, hindered
-        if not hindered and time.monotonic() - looked > LOOK:
+        if not hindered and time.monotonic() - looked > watch.LOOK:
             looked = time.monotonic()
-            hindered = bool(hindrance(root.config, around(root.home.ledger, local_now())))
+            now = watch.around(root.home.ledger, local_now())
+            hindered = watch.hindrance(root.config, now) is not None
         return stop() or hindered
 
     return asked

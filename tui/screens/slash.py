@@ -131,42 +131,16 @@ class Slash(SlashCommand):
 
 SLASHES = (
     Slash(name="sleep", words="", text="sleep now: the plan first", run=sleep),
-    Slash(
-        name="nap",
-        words="",
-        text=f"a short night, {NAP_MINUTES:g} minutes",
-        run=nap,
-        takes_turn=True,
-    ),
-    Slash(
-        name="remember",
-        words="TEXT",
-        text="keep it, no reply",
-        needs_more=True,
-        run=remember,
-        takes_turn=True,
-    ),
-    Slash(
-        name="forget",
-        words="[WORDS]",
-        text="what has them; the last exchange",
-        run=forget,
-        takes_turn=True,
-    ),
-    Slash(
-        name="recall",
-        words="WORDS",
-        text="what I hold about them",
-        needs_more=True,
-        run=recall,
-        takes_turn=True,
-    ),
+    Slash(name="nap", words="", text=f"a short night, {NAP_MINUTES:g} minutes", run=nap, takes_turn=True),
+    Slash(name="remember", words="TEXT", text="keep it, no reply", needs_more=True, run=remember, takes_turn=True),
+    Slash(name="forget", words="[WORDS]", text="what has them; the last exchange", run=forget, takes_turn=True),
+    Slash(name="recall", words="WORDS", text="what I hold about them", needs_more=True, run=recall, takes_turn=True),
     Slash(name="why", words="", text="where the last answer came from", run=why),
     Slash(name="private", words="", text="log nothing, until /private again", run=private),
     Slash(name="model", words="[NAME]", text="which model; choose another", run=model),
     Slash(name="export", words="[FILE]", text="write this talk to a file", run=export),
     Slash(name="help", words="", text="keys and commands", run=show_help),
-)
+)  # fmt: skip
 
 
 def run_slash(chat: ChatScreen, line: str) -> bool:
