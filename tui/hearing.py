@@ -142,6 +142,7 @@ class Hearing(App[None]):
     @while_open
     def on_forgot(self, message: m.Forgot) -> None:
         self.screen_of(MemoryScreen).refill()
+        self.journal.lines.clear()  # errors quote
         text = f"Forgotten: {message.count}."
         if message.nights:
             text += f" The weights forget it too: what they learnt since night {message.nights[0]} waits in the buffer."

@@ -238,6 +238,7 @@ def test_sleep_pressure_calls_for_a_nap_once_for_the_same_episodes(ledger: Any) 
     fill(ledger, 30)
     nap = decide(ledger, config(nap_minutes=7), around)
     assert (nap.wish, nap.budget) == (Wish.NAP, 7)
+    assert decide(ledger, config(), around, naps=False).reason == "no night is due"
     assert decide(ledger, config(nap_pressure=1.0), around).wish is Wish.WAKE
     night = ledger.begin_night([e.id for e in ledger.waiting()], None)
     ledger.advance(night.number, Phase.CLEARED, finished=NOON)  # it kept everything back

@@ -16,7 +16,7 @@ from memory.episode import Phase
 from memory.errors import HomeBusyError, Interrupted, NothingToLearn, SomnusError
 from memory.home import Home
 from sleep.events import DreamDreamt, NightBegan, NightEnded, PhaseReached, from_json
-from tui.apart import sleep_apart
+from tui.apart import NICENESS, sleep_apart
 from tui.root import Options, Root
 
 
@@ -31,6 +31,18 @@ def root(home_path: Path) -> Iterator[Root]:
     opened = Sleeper(Options(home=home_path))
     yield opened
     opened.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="sessions weigh alike here")
+def test_a_night_s_session_stands_back_as_a_whole() -> None:
+    program = (
+        "from tui.apart import stand_back; stand_back(); print(open('/proc/self/autogroup').read())"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, start_new_session=True, check=True,
+        cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert run.stdout.strip().endswith(f"nice {NICENESS}")
 
 
 def test_its_events_arrive_from_a_process_of_low_priority(root: Root) -> None:

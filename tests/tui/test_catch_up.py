@@ -14,6 +14,7 @@ from driving import CAT
 
 from memory.config import Config
 from memory.home import Home
+from sleep.watch import LOOK
 from tui.commands import daemon
 from tui.vigil import Vigil
 
@@ -120,3 +121,19 @@ def test_the_daemon_looks_when_the_scheduler_rings(
     monkeypatch.setattr(daemon, "look", look)
     assert somnus("daemon").code == 130
     assert looks[1] - looks[0] < daemon.MINUTE / 2 and not made[0].running
+
+
+def test_a_night_that_goes_on_looks_at_the_plug_every_second(
+    app: Clockwork, vigil: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del vigil
+    woken: list[bool] = []
+    app.bridge.bed = SimpleNamespace(
+        taken=True, by_itself=True, woken=False, wake=lambda: woken.append(True)
+    )
+    app.notify = lambda text: None  # type: ignore[method-assign]
+    app.timers[LOOK]()
+    assert not woken
+    monkeypatch.setattr("tui.vigil.on_power", lambda: False)
+    app.timers[LOOK]()
+    assert woken == [True]
