@@ -18,6 +18,7 @@ from tui.app import SomnusApp
 from tui.root import Options, Root
 from tui.screens.confirm import Confirm
 from tui.screens.inventory import WHERE
+from tui.screens.messages import Forgot
 from tui.widgets.grid import Grid
 
 
@@ -173,3 +174,10 @@ async def test_a_thousand_memories_are_filled_within_a_moment(
         assert app.screen.query_one("#filter", Input).value == "volume 99"
         await until(pilot, lambda: len(keys(pilot)) == 11)
     root.close()
+
+
+async def test_the_lines_of_the_log_screen_are_forgotten_too(pilot: Pilot[None]) -> None:
+    app: Any = pilot.app
+    app.journal.lines.append("can't read 'My cat is Biscuit.'")
+    app.post_message(Forgot([], 1))
+    await until(pilot, lambda: not any("Biscuit" in line for line in app.journal.lines))
