@@ -36,7 +36,7 @@ def estimate(count: int, config: Any, *, hastened: bool = False) -> float:
 
 def ending(count: float, *, hastened: bool = False) -> float:
     """Seconds that a night needs after learning: weighing what it cost, the exam of `count` memories, saving."""
-    return float(0.45 * START[hastened] + count * EXAM[hastened])
+    return float(0.55 * START[hastened] + count * EXAM[hastened])
 
 
 def modest(count: int, seconds: float, config: Any, *, hastened: bool = False) -> Any:
