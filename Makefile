@@ -33,7 +33,7 @@ check: install
 	@$(BIN)/lint-imports
 
 bench: install
-	@$(BIN)/somnus bench
+	@$(BIN)/somnus bench speed
 
 # Goes on where build/torture.jsonl ends, for at most MINUTES; then takes out each safeguard once.
 MINUTES ?= 60

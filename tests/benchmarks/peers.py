@@ -56,9 +56,83 @@ def sft(folder: Path, lessons: Sequence[Lesson], *, rank: int, runs: int) -> flo
     if importlib.util.find_spec("trl") is None:
         return None
     from datasets import Dataset
-    from peft import LoraConfig
-    from transformers import TrainerCallback
     from trl import SFTConfig, SFTTrainer
+
+    rows = [
+        {"input_ids": list(x.ids), "completion_mask": [0] * x.start + [1] * x.answers}
+        for x in lessons
+    ]
+
+    def trainer(out: str, clock: Any) -> Any:
+        return SFTTrainer(
+            model=str(folder),
+            args=SFTConfig(**_plainly(out, runs), completion_only_loss=True, group_by_length=True),
+            train_dataset=Dataset.from_list(rows),
+            peft_config=_lora(rank),
+            callbacks=[clock],
+        )
+
+    return _tokens_per_second(trainer, lessons, runs)
+
+
+def gkd(folder: Path, lessons: Sequence[Lesson], *, rank: int, runs: int) -> float | None:
+    """Tokens/s of TRL's GKDTrainer distilling the model into its own LoRA, off policy: its cheapest form."""
+    if importlib.util.find_spec("trl") is None:
+        return None
+    from datasets import Dataset
+    from transformers import AutoTokenizer
+    from trl.experimental.gkd import GKDConfig, GKDTrainer
+
+    rows = [{"ids": list(x.ids), "start": x.start} for x in lessons]
+
+    def padded(some: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        width = max(len(r["ids"]) for r in some)
+
+        def wide(rows: list[list[int]], fill: int) -> torch.Tensor:
+            return torch.tensor([r + [fill] * (width - len(r)) for r in rows])
+
+        return {
+            "input_ids": wide([r["ids"] for r in some], 0),
+            "attention_mask": wide([[1] * len(r["ids"]) for r in some], 0),
+            "labels": wide([[-100] * r["start"] + r["ids"][r["start"] :] for r in some], -100),
+        }
+
+    def trainer(out: str, clock: Any) -> Any:
+        return GKDTrainer(
+            model=str(folder),
+            teacher_model=str(folder),
+            args=GKDConfig(**_plainly(out, runs), lmbda=0.0, beta=0.5),
+            data_collator=padded,
+            train_dataset=Dataset.from_list(rows),
+            processing_class=AutoTokenizer.from_pretrained(folder),
+            peft_config=_lora(rank),
+            callbacks=[clock],
+        )
+
+    return _tokens_per_second(trainer, lessons, runs)
+
+
+def _plainly(out: str, runs: int) -> dict[str, Any]:
+    """What TRL's trainers are told alike."""
+    return {
+        "output_dir": out, "per_device_train_batch_size": 8, "num_train_epochs": runs + 1, "use_cpu": True,
+        "bf16": False, "gradient_checkpointing": False, "report_to": [], "logging_strategy": "no",
+        "save_strategy": "no", "max_length": None, "disable_tqdm": True,
+    }  # fmt: skip
+
+
+def _lora(rank: int) -> Any:
+    from peft import LoraConfig
+
+    places = ["gate_proj", "up_proj", "down_proj"]
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=places, task_type="CAUSAL_LM")
+
+
+def _tokens_per_second(
+    make: Callable[[str, Any], Any], lessons: Sequence[Lesson], runs: int
+) -> float:
+    """Of a trainer's passes after the first, which warms up."""
+    from transformers import TrainerCallback
 
     class Clock(TrainerCallback):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -67,25 +141,9 @@ def sft(folder: Path, lessons: Sequence[Lesson], *, rank: int, runs: int) -> flo
         def on_step_end(self, *_: Any, **__: Any) -> None:
             self.at.append(time.perf_counter())
 
-    rows = [
-        {"input_ids": list(x.ids), "completion_mask": [0] * x.start + [1] * x.answers}
-        for x in lessons
-    ]
     clock = Clock()
-    epochs = runs + 1
     with tempfile.TemporaryDirectory() as out:
-        trainer = SFTTrainer(
-            model=str(folder),
-            args=SFTConfig(
-                output_dir=out, per_device_train_batch_size=8, num_train_epochs=epochs, completion_only_loss=True,
-                use_cpu=True, bf16=False, gradient_checkpointing=False, report_to=[], logging_strategy="no",
-                save_strategy="no", max_length=None, disable_tqdm=True, group_by_length=True,
-            ),
-            train_dataset=Dataset.from_list(rows),
-            peft_config=LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["gate_proj", "up_proj", "down_proj"]),
-            callbacks=[clock],
-        )  # fmt: skip
-        trainer.train()
-    first = len(clock.at) // epochs  # the first pass warms up
+        make(out, clock).train()
+    first = len(clock.at) // (runs + 1)
     seconds = clock.at[-1] - clock.at[first - 1]
     return round(runs * sum(len(x.ids) for x in lessons) / seconds, 1)

@@ -1,29 +1,31 @@
 """The engine beside its peers and the machine's limits, all in one run on the same weights and threads.
 
-    somnus bench speed [--runs N]
+    somnus bench speed [--runs N] [--night MINUTES]
 
-Peers that aren't installed are left out: `pip install -e ".[bench]"` brings llama.cpp and TRL. Tokens count once, as
-generated or trained on; padding doesn't. The last line of stdout is one JSON document.
+A whole night of `thirty` comes last, with what it recalls; none with `--night 0`. Peers that aren't installed are left
+out: `pip install -e ".[bench]"` brings llama.cpp and TRL. Tokens count once, as generated or trained on; padding
+doesn't. The last line of stdout is one JSON document.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
 import random
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import peers
+import recall
 import torch
+from limits import limits, machine, rate, weights
 
 from agent import engine, prompt
 from agent.decoding import bare_inside
@@ -47,6 +49,9 @@ Figures = dict[str, float]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="medians of so many")
+    parser.add_argument(
+        "--night", type=float, default=15.0, help="minutes of a whole night; 0: none"
+    )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="somnus-speed-") as home:
         root = Root(Options(home=Path(home)), progress=Say().progress)
@@ -58,6 +63,9 @@ def main() -> None:
         figures |= {"training": learning(model, checkpoint.path, args.runs)}
         figures |= {"start": starting()}
         figures |= {"retrieval": retrieval(Path(home))}
+        del root, model  # as a night of its own would find the machine
+        if args.night:
+            figures |= {"night": night(args.night, Path(home) / "night")}
     table(figures)
     d, t = figures["decoding"], figures["training"]
     ratios = {
@@ -69,7 +77,7 @@ def main() -> None:
     }
     document = {
         "date": date.today().isoformat(),
-        "machine": platform.processor() or platform.machine(),
+        "machine": machine(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "figures": figures,
@@ -80,41 +88,6 @@ def main() -> None:
 
 def ratio(figures: Figures, ours: str, peer: str) -> float | None:
     return round(figures[ours] / figures[peer], 2) if figures.get(peer) else None
-
-
-def rate(work: Callable[[], int], runs: int) -> float:
-    """Median tokens/s of a piece of work that says how many tokens it did."""
-    rates = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        tokens = work()
-        rates.append(tokens / (time.perf_counter() - began))
-    return round(statistics.median(rates), 1)
-
-
-def limits(model: LocalModel) -> Figures:
-    """What the machine can do: matrix products at several heights, and memory read."""
-    out: Figures = {"weights in millions": round(weights(model) / 1e6, 1)}
-    for rows in (1, 16, 64, 512):
-        x, w = torch.randn(rows, 576), [torch.randn(1536, 576) for _ in range(64)]
-        flop = 2 * rows * 576 * 1536
-
-        def product(x: torch.Tensor = x, w: list[torch.Tensor] = w) -> int:
-            for each in w * 4:
-                torch.nn.functional.linear(x, each)
-            return len(w) * 4
-
-        product()
-        out[f"GFLOP/s at {rows} rows"] = round(rate(product, 5) * flop / 1e9, 1)
-        if rows == 1:  # every weight is read from memory once
-            out["GB/s read"] = round(out["GFLOP/s at 1 rows"] * 2, 1)
-    return out
-
-
-def weights(model: LocalModel) -> int:
-    """Weights that take part in a token's matrix products, without the vocabulary."""
-    layers = bare_inside(model.network).model.layers
-    return sum(p.numel() for p in layers.parameters() if p.dim() > 1)
 
 
 def dream_prompts(model: LocalModel, count: int) -> list[list[int]]:
@@ -220,9 +193,21 @@ def learning(model: LocalModel, where: Path, runs: int) -> Figures:
     needed = 4 * weights(model) * sum(read) + 4 * vocabulary * answers
     out["roofline"] = round(sum(read) * flops / needed, 1)
     model.wear(None)
-    if (sft := peers.sft(where, items, rank=16, runs=runs)) is not None:
-        out["TRL SFTTrainer"] = sft
+    for name, peer in (("TRL SFTTrainer", peers.sft), ("TRL GKDTrainer", peers.gkd)):
+        if (tokens_per_second := peer(where, items, rank=16, runs=runs)) is not None:
+            out[name] = tokens_per_second
     return out
+
+
+def night(minutes: float, home: Path) -> Figures:
+    """Seconds of each phase of one night on thirty statements, and what is recalled of them afterwards."""
+    told = recall.measure("thirty", minutes, Options(home=home))
+    weights_arm, dreams = told["after"]["weights"], told["dreams"]
+    return {
+        **{f"{phase}, s": seconds for phase, seconds in told["seconds"].items()},
+        "dreams": dreams["sampled"], "learnt from": dreams["used"],
+        "right from the weights": weights_arm["right"], "of": weights_arm["asked"], "peak MB": told["peak_mb"],
+    }  # fmt: skip
 
 
 def starting() -> Figures:

@@ -21,7 +21,7 @@ OPTIONS = {  # what is handed on to which
     "recall": ("set", "seed", "budget", "student", *MACHINE),
     "nights": ("set", "seed", "budget", "nights", "each", "out", "student", *MACHINE),
     "shapes": ("set", *MACHINE),
-    "speed": ("runs",),
+    "speed": ("runs", "night"),
 }
 SETS = ["thirty", "messy", "peer", "tuning"]
 
@@ -41,10 +41,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--each", type=int, metavar="STATEMENTS", help="nights: told a day (10)")
     add("--out", metavar="FOLDER", help="nights: where a run that was stopped goes on")
     add("--runs", type=int, help="speed: medians of so many (3)")
+    add("--night", type=float, metavar="MINUTES", help="speed: of its whole night (15); 0: none")
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
-    names = ("set", "budget", "nights", "each", "out", "runs", "seed", "student", *MACHINE)
+    names = ("set", "budget", "nights", "each", "out", "runs", "night", "seed", "student", *MACHINE)
     given = {n: v for n in names if (v := getattr(args, n)) is not None}
     if strange := given.keys() - set(OPTIONS[args.what]):
         raise UsageError(f"The benchmark {args.what} has no --{min(strange)}; leave it out.")
