@@ -20,7 +20,7 @@ from memory import ledger_schema
 from memory.errors import HomeError
 from memory.faults import reached
 from memory.frames import Frames
-from memory.paths import writing
+from memory.paths import fsync_dir, writing
 from memory.turn import Turn
 
 BATCH = 500  # values of one IN (…): SQLite allows 999 in old builds
@@ -241,6 +241,7 @@ class Database:
             reached("ledger.vacuum")
             self._sql("VACUUM")
             self._rows("PRAGMA wal_checkpoint(TRUNCATE)")
+            fsync_dir(self.path.with_name(f"{self.path.name}-wal"))  # which SQLite leaves to chance
 
 
 def where(**equal: Any) -> tuple[str, list[Any]]:
