@@ -30,7 +30,7 @@ class Forge:
     """The speaking end. Use it as a context. `listener` is a library that hears what lives write: see power.py."""
 
     def __init__(self, folder: Path, listener: Path | None = None) -> None:
-        self.folder = folder
+        self.folder, self.listener = folder, listener
         self.seconds = 1.0  # that an undisturbed life takes
         here = Path(__file__).parent
         environment = os.environ | {

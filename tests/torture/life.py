@@ -24,7 +24,7 @@ from memory.episode import DreamKind, ExamAnswer, MemoryState, Phase
 from memory.errors import NothingToLearn
 from memory.forgetting import forget
 from memory.home import Home
-from memory.paths import write_atomic
+from memory.paths import private_dir, write_atomic
 from memory.transfer import backup, restore
 from memory.undoing import undo, unlearn
 from sleep import night, phases
@@ -32,6 +32,7 @@ from sleep.prepare import recover
 from sleep.room import Room
 
 SECRET = "My word is zanzibar."
+WORD = b"zanzibar"
 RARE = 3  # nights
 HARD = "My number 1 "  # isn't learnt
 FORGOT, BACKED_UP, RESTORED = DEEDS = ("forgot", "backed up", "restored")  # acknowledged, too
@@ -71,7 +72,7 @@ def dream(room: Room) -> Iterator[Any]:
 
 def seed(room: Room) -> Iterator[Any]:
     """An adapter of a few numbers."""
-    room.staging.mkdir(parents=True, exist_ok=True)
+    private_dir(room.staging)
     weights = np.random.default_rng(room.number).normal(size=64).astype(np.float32)
     write_atomic(room.staging / "adapter_model.safetensors", save({"w": weights}))
     (room.staging / "adapter_config.json").write_text("{}")
@@ -235,6 +236,8 @@ def rare(path: Path, seed: int) -> None:
     if not again.exists():
         restore(path.with_name(f"{path.name}.zip"), again)
     life.acknowledge(RESTORED)
+    with Home.open(path) as home:  # the days after
+        Life(path, home).store.close()
 
 
 def expected(seed: int, kind: str) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from disk import KINDS, Disk, Heard, lay_out, read_tape
 from forge import TAPE, Forge
+from life import FORGOT, WORD
 
 CUTS = 2000  # a life
 GOING_ON = 10  # of so many homes one lives on
@@ -59,15 +60,25 @@ def suffer(forge: Forge, tapes: Tapes, number: int, cuts: int = CUTS) -> dict[st
     began = time.monotonic()
     life, place = divmod(number, cuts)
     tape, kind, draw = tapes.of(life), KINDS[number % len(KINDS)], random.Random(f"cut {number}")
-    moment = 1 + len(tape) * place // cuts
+    moment = len(tape) * (place + 1) // cuts or 1
     folder = forge.folder / "cut"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    state = lay_out(Disk(tape[:moment]).after(kind, draw), folder)
-    wounds = forge.seen(folder / "home")
+    found = Disk(tape[:moment]).after(kind, draw)
+    state = lay_out(found, folder)
+    wounds = [*_not_forgotten(found), *forge.seen(folder / "home")]
     if number % GOING_ON == 0:
         wounds += forge.live_on(folder / "home", *whose(life))
     return {
         "seed": life, "moment": f"{moment} of {len(tape)}", "unsynced": kind, "state": state, "wounds": wounds,
         "seconds": round(time.monotonic() - began, 2),
     }  # fmt: skip
+
+
+def _not_forgotten(found: dict[str, bytes | None]) -> list[str]:
+    """Files that know what was forgotten, before anybody tidies them up."""
+    if FORGOT not in (found.get("home.told") or b"").decode().splitlines():
+        return []
+    return [
+        f"after the cut still in {name}" for name, data in found.items() if WORD in (data or b"")
+    ]

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from life import BACKED_UP, DEEDS, FORGOT, RESTORED, Life
+from life import BACKED_UP, DEEDS, FORGOT, RESTORED, WORD, Life
 
 from memory.adapters import digest
 from memory.blotting import only_marks
@@ -109,4 +109,4 @@ def _weights(life: Life) -> list[str]:
 
 
 def _knows(file: Path) -> bool:
-    return file.is_file() and b"zanzibar" in file.read_bytes()
+    return file.is_file() and WORD in file.read_bytes()
