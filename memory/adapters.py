@@ -158,10 +158,11 @@ class Adapters:
             shutil.rmtree(staging, ignore_errors=True)
 
     def remove(self, name: str) -> None:
-        """Take an adapter off the disk. It must not be the one in use."""
+        """Take an adapter off the disk, for good. It must not be the one in use."""
         with writing(self.path(name)):
             reached("adapter.remove")
             shutil.rmtree(self.path(name), ignore_errors=True)
+            fsync_dir(self.folder)
 
     def sweep(self) -> None:
         """Remove what unfinished nights left."""

@@ -164,10 +164,11 @@ def blank_unused(buffer: Path) -> None:
 
 def _blank(file: Path, begin: int) -> None:
     """Overwrite what a file has from `begin` on, unless it is blank already."""
-    with file.open("r+b") as opened:
+    with writing(file), file.open("r+b") as opened:
         opened.seek(begin)
         rest = opened.read()
         if rest.strip(b"\0"):
+            reached("buffer.blank")
             opened.seek(begin)
             opened.write(bytes(len(rest)))
 

@@ -20,7 +20,7 @@ from memory import ledger_schema
 from memory.errors import HomeError
 from memory.faults import reached
 from memory.frames import Frames
-from memory.paths import writing
+from memory.paths import fsync_dir, writing
 from memory.turn import Turn
 
 BATCH = 500  # values of one IN (…): SQLite allows 999 in old builds
@@ -59,6 +59,7 @@ class Database:
         where = self.path.absolute().as_uri()
         if not read_only:
             try:  # made here, so that it is private from its first byte; -wal and -shm get its mode from SQLite
+                reached("ledger.create")
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
                 self.path.chmod(0o600)
             except OSError as error:
@@ -225,6 +226,7 @@ class Database:
 
     def copy_to(self, path: Path) -> None:
         """A consistent copy, also while another process writes. Mode 0600."""
+        reached("backup.copy")
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         copy = sqlite3.connect(path)
         try:
@@ -241,6 +243,7 @@ class Database:
             reached("ledger.vacuum")
             self._sql("VACUUM")
             self._rows("PRAGMA wal_checkpoint(TRUNCATE)")
+            fsync_dir(self.path.with_name(f"{self.path.name}-wal"))  # which SQLite leaves to chance
 
 
 def where(**equal: Any) -> tuple[str, list[Any]]:

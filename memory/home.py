@@ -12,7 +12,7 @@ from memory.adapters import Adapters
 from memory.errors import HomeBusyError, HomeError
 from memory.faults import reached
 from memory.ledger import Ledger
-from memory.paths import LOG, fsync_dir, private_dir, writing
+from memory.paths import LOG, private_dir, writing
 from memory.seal import changed, seal, unseal
 from memory.settling import settle
 
@@ -82,7 +82,6 @@ class Home:
         made = not path.exists()
         if made:
             private_dir(path)
-            fsync_dir(path.parent)
         # The mode as well: to root everything is writable, and a folder set read-only is meant to stay as it is.
         if not os.access(path, os.W_OK | os.X_OK) or not path.stat().st_mode & 0o200:
             raise HomeError(

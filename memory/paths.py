@@ -37,12 +37,15 @@ def cache_path() -> Path:
 def private_dir(path: Path) -> Path:
     """Make a folder that only the user may enter, whatever the umask. Raises HomeError when it can't be made."""
     try:
+        missing = [p for p in (path, *path.parents) if not p.exists()]
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.chmod(0o700)
     except OSError as error:
         raise HomeError(
             f"The folder {path} can't be made or entered ({error.strerror}); choose another place."
         ) from error
+    for made in missing:  # what is written into it is not there before its name is
+        fsync_dir(made.parent)
     return path
 
 

@@ -91,8 +91,8 @@ def restore(file: Path, home: Path) -> None:
                 f"{file} would unpack to more than {LARGEST // 10**9} GB; it is refused."
             )
         # Unpacked beside the home, so that a damaged backup leaves nothing behind.
-        with writing(home):
-            home.parent.mkdir(parents=True, exist_ok=True)
+        if not home.parent.exists():
+            private_dir(home.parent)
         with _workshop(home) as work:
             part = private_dir(work / "home")
             private_dir(part / "adapters")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from memory.adapters import digest
 from memory.episode import Dream, MemoryState, Phase
+from memory.faults import reached
 from memory.paths import fsync_dir, fsync_tree, writing
 from sleep import exam, lora, rehearsal, teaching
 from sleep.associate import histories
@@ -84,6 +85,7 @@ def deep_sleep(room: Room) -> Iterator[NightEvent]:
         fsync_tree(making)
         room.report["deep_sleep"]["sha256"] = digest(making)
         with writing(room.deep):
+            reached("deep.name")
             making.rename(room.deep)
         fsync_dir(room.deep.parent)
         room.past = room.deep

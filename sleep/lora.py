@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from agent.local_model import LocalModel
+from memory.faults import reached
 from memory.paths import write_atomic, writing
 
 ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -116,6 +117,7 @@ def _write(folder: Path, tensors: dict[str, Tensor], *, rank: int, base: str | N
     whole = {n: t.contiguous() for n, t in tensors.items()}
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        reached("adapter.config")
         config.save_pretrained(folder)
     write_atomic(folder / WEIGHTS, packed(whole, metadata={"format": "pt"}))
 

@@ -10,7 +10,8 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 
 from memory.episode import Dream, DreamKind, MemoryState, Phase
-from memory.paths import private_dir
+from memory.faults import reached
+from memory.paths import private_dir, writing
 from sleep import exam, lora, rehearsal, strength, teaching
 from sleep.associate import histories, nearest
 from sleep.bottom import Bottom, bottom, depth
@@ -113,7 +114,9 @@ def seed(room: Room) -> Iterator[NightEvent]:
         lambda tick: exam.temper(room.model, before, most, progress=tick),
     )  # fmt: skip
     lora.save(room.model, room.staging, past=room.past)
-    (room.staging / UNFINISHED).unlink(missing_ok=True)
+    with writing(room.staging):
+        reached("seed.finish")
+        (room.staging / UNFINISHED).unlink(missing_ok=True)
     room.sign()
 
 

@@ -11,6 +11,8 @@ from bedroom import Bedroom
 from factors import added, made
 
 from agent.local_model import LocalModel
+from memory import faults
+from memory.errors import HomeError
 from sleep import lora
 from sleep.deep_sleep import Held, deep_sleep
 from sleep.prepare import enter
@@ -55,6 +57,13 @@ def test_a_night_grows_on_the_compressed_adapter_and_can_be_rolled_back_to_the_w
     assert night.past.name == "night-0002" and not night.report["deep_sleep"]["kept"]
     del night.report["deep_sleep"]
     monkeypatch.setattr("sleep.deep_sleep._right", lambda room, questions: 3)
+    faults.visits.clear()
+    with monkeypatch.context() as broken:
+        broken.setenv("SOMNUS_FAULT", "deep.name:1:EIO")
+        with pytest.raises(HomeError, match="can't be written"):
+            list(deep_sleep(night))
+    assert not night.deep.exists()
+    del night.report["deep_sleep"]  # which was never written down
     list(deep_sleep(night))
     assert night.past == night.deep and lora.rank_of(night.deep) == 8
     assert night.report["deep_sleep"]["kept"] and night.parent == "night-0002"

@@ -121,6 +121,19 @@ def test_a_night_on_a_full_disk_and_then_killed_is_gone_on_with_to_its_end(
         assert night is not None and list(Phase).index(night.phase) + 1 == list(Phase).index(phase)
         assert len(home.ledger.waiting()) == len(TOLD)
     assert ends(sleeper, home_path, "*:5:kill") == 137
+    goes_on_to_its_end(home_path, tiny_checkpoint)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it forks")
+@pytest.mark.parametrize("fault", ["adapter.config:1:kill", "seed.finish:1:kill"])
+def test_a_night_killed_while_it_finishes_its_adapter_is_gone_on_with_to_its_end(
+    sleeper: subprocess.Popen[str], tiny_checkpoint: Path, home_path: Path, fault: str
+) -> None:
+    assert ends(sleeper, home_path, fault) == 137
+    goes_on_to_its_end(home_path, tiny_checkpoint)
+
+
+def goes_on_to_its_end(home_path: Path, tiny_checkpoint: Path) -> None:
     room = bedroom(home_path, tiny_checkpoint)
     try:
         ledger = room.home.ledger

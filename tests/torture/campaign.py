@@ -26,7 +26,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
 import damage  # noqa: E402  # found only now
 from forge import MOMENT, Forge  # noqa: E402
-from life import expected  # noqa: E402
+from power import Tapes, listener, suffer  # noqa: E402
 
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EACCES")
 RIVALS = 4
@@ -96,13 +96,8 @@ def endure(forge: Forge, trial: Trial) -> dict[str, Any]:
     for fault in trial.faults:
         ends.append(forge.live(home, trial.seed, fault, trial.kind))
         if len(ends) % 2 == trial.seed % 2:  # every other time somebody only looks in between
-            wounds += _seen(forge, home)
-    after = forge.live(home, trial.seed, kind=trial.kind)
-    wounds += _seen(forge, home) if after == 0 else [f"could not live on: {after}"]
-    told = home.with_name("home.told").read_text().splitlines()
-    wounds += [
-        f"never acknowledged: {t}" for t in expected(trial.seed, trial.kind) if t not in told
-    ]
+            wounds += forge.seen(home)
+    wounds += forge.live_on(home, trial.seed, trial.kind)
     wounds += [f"ended with {e}" for e in ends if e not in (0, 1, 137)]
     for left in forge.folder.glob("home*"):
         shutil.rmtree(left) if left.is_dir() else left.unlink()
@@ -110,13 +105,6 @@ def endure(forge: Forge, trial: Trial) -> dict[str, Any]:
         "trial": trial.name, "seed": trial.seed, "faults": trial.faults, "ends": ends, "wounds": wounds,
         "seconds": round(time.monotonic() - began, 2),
     }  # fmt: skip
-
-
-def _seen(forge: Forge, home: Path) -> list[str]:
-    """What is wrong with a home; that it refuses to open, above all."""
-    found = forge.look(home)
-    false = [n for n in found["notes"] if "ledger's log" in n]  # a kill damages nothing
-    return [*found["wounds"], *false, *([found["refused"]] if found["refused"] else [])]
 
 
 Line = tuple[str, Callable[[], dict[str, Any]]]
@@ -148,6 +136,9 @@ def trials(forge: Forge, args: argparse.Namespace) -> Iterator[Line]:
                 )
     for i in range(args.races):
         yield f"race {i}", lambda: {"wounds": _race(forge, whole)}
+    tapes = Tapes(forge)
+    for number in range(args.power):
+        yield f"power cut {number}", lambda n=number: suffer(forge, tapes, n)
     for trial in kills:
         yield trial.name, lambda t=trial: endure(forge, t)
 
@@ -162,13 +153,18 @@ def _race(forge: Forge, home: Path) -> list[str]:
 
 
 def summary(lines: list[dict[str, Any]]) -> str:
-    """The count, and the rule of three's bound when nothing went wrong."""
+    """The counts, and the rule of three's bounds when nothing went wrong."""
     bad, n = [x for x in lines if x["wounds"]], len(lines)
     kills = sum(e == 137 for x in lines for e in x.get("ends", ()))
-    bound = ""
-    if kills and not bad:
-        bound = f"; at 95 % confidence at most {3 / kills:.2%} of kills lose something"
-    return f"{n} trials, {kills} kills, {len(bad)} with wounds{bound}."
+    states = len({x["state"] for x in lines if "state" in x})
+    counts = {"kills": kills, "states after power cuts": states}
+    bounds = [
+        f"; at 95 % confidence at most {3 / count:.2%} of {what} lose something"
+        for what, count in counts.items()
+        if count and not bad
+    ]
+    told = "".join(f", {count} {what}" for what, count in counts.items())
+    return f"{n} trials{told}, {len(bad)} with wounds{''.join(bounds)}."
 
 
 def main() -> int:
@@ -181,6 +177,7 @@ def main() -> int:
     parser.add_argument("--random", type=int, default=100)
     parser.add_argument("--moments", type=int, default=50, help="kills from outside, at any moment")
     parser.add_argument("--doubles", type=int, default=50)
+    parser.add_argument("--power", type=int, default=0, help="power cuts, in recorded lives")
     parser.add_argument("--races", type=int, default=20)
     parser.add_argument("--spoils", type=int, default=2, help="damages of a kind to a file")
     parser.add_argument("--no-writes", dest="writes", action="store_false")
@@ -196,7 +193,7 @@ def main() -> int:
     end = time.monotonic() + 60 * args.minutes
     with (
         tempfile.TemporaryDirectory() as folder,
-        Forge(Path(folder)) as forge,
+        Forge(Path(folder), listener(Path(folder)) if args.power else None) as forge,
         args.log.open("a") as log,
     ):
         log.write("\n" if args.log.stat().st_size else "")  # the last line may be torn

@@ -14,6 +14,8 @@ sys.path.append(str(Path(__file__).parent))
 @pytest.fixture(scope="session")
 def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     from forge import Forge
+    from power import listener
 
-    with Forge(tmp_path_factory.mktemp("forge")) as forge:
+    folder = tmp_path_factory.mktemp("forge")
+    with Forge(folder, listener(folder)) as forge:
         yield forge

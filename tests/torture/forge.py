@@ -6,6 +6,7 @@ child ended: 0, 1 for an error told in a sentence, 70 for any other error, 137 f
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
@@ -21,14 +22,15 @@ from typing import Any, Self
 KILLED = 137
 ROOT = Path(__file__).parents[2]
 MOMENT = "moment:"  # and the share of an undisturbed life after which it is killed from outside
+TAPE = "tape:"  # and the file into which an undisturbed life's writes are noted: see power.py
 UNDISTURBED = "none:1:kill"  # a point that there isn't: visits are counted, nothing happens
 
 
 class Forge:
-    """The speaking end. Use it as a context."""
+    """The speaking end. Use it as a context. `listener` is a library that hears what lives write: see power.py."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, listener: Path | None = None) -> None:
+        self.folder, self.listener = folder, listener
         self.seconds = 1.0  # that an undisturbed life takes
         here = Path(__file__).parent
         environment = os.environ | {
@@ -36,6 +38,8 @@ class Forge:
             "OMP_NUM_THREADS": "1", "ANONYMIZED_TELEMETRY": "False", "HF_HUB_OFFLINE": "1",
         }  # fmt: skip
         environment.pop("SOMNUS_FAULT", None)
+        if listener is not None:
+            environment["LD_PRELOAD"] = str(listener)
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(Path(__file__))],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
@@ -74,6 +78,25 @@ class Forge:
         found: dict[str, Any] = json.loads(home.with_name(f"{home.name}.look").read_text())
         return found
 
+    def seen(self, home: Path) -> list[str]:
+        """What is wrong with a home; that it refuses to open, above all."""
+        found = self.look(home)
+        false = [
+            n for n in found["notes"] if "ledger's log" in n
+        ]  # neither a kill nor a cut damages anything
+        return [*found["wounds"], *false, *([found["refused"]] if found["refused"] else [])]
+
+    def live_on(self, home: Path, seed: int, kind: str = "live") -> list[str]:
+        """Live undisturbed to the end; what is wrong then."""
+        from life import expected  # only now: it brings torch
+
+        if code := self.live(home, seed, kind=kind):
+            return [f"could not live on: {code}"]
+        told = home.with_name(f"{home.name}.told").read_text().splitlines()
+        return self.seen(home) + [
+            f"never acknowledged: {t}" for t in expected(seed, kind) if t not in told
+        ]
+
     def points(self, seed: int, kind: str = "live") -> dict[str, int]:
         """Every named point of a life that nothing disturbs, with its number of visits."""
         home = self.folder / f"undisturbed-{seed if kind == 'live' else kind}"
@@ -91,7 +114,10 @@ def _live(kind: str, home: Path, seed: int, fault: str) -> None:
     from memory import faults
     from memory.errors import SomnusError
 
-    os.environ["SOMNUS_FAULT"] = UNDISTURBED if fault.startswith(MOMENT) else fault
+    os.environ["SOMNUS_FAULT"] = UNDISTURBED if fault.startswith((MOMENT, TAPE)) else fault
+    if fault.startswith(TAPE):
+        tape = os.fsencode(fault.removeprefix(TAPE))
+        ctypes.CDLL(None).listen_to(tape, os.fsencode(home.parent))
     faults.visits.clear()
     try:
         {"live": live, "rare": rare}[kind](home, seed)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from conftest import HashEmbedder
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from memory.buffer import open_buffer
 from memory.config import Config
@@ -24,6 +24,7 @@ from memory.episode import DreamKind, ExamAnswer, MemoryState, Phase
 from memory.errors import NothingToLearn
 from memory.forgetting import forget
 from memory.home import Home
+from memory.paths import private_dir, write_atomic
 from memory.transfer import backup, restore
 from memory.undoing import undo, unlearn
 from sleep import night, phases
@@ -31,8 +32,10 @@ from sleep.prepare import recover
 from sleep.room import Room
 
 SECRET = "My word is zanzibar."
+WORD = b"zanzibar"
 RARE = 3  # nights
 HARD = "My number 1 "  # isn't learnt
+FORGOT, BACKED_UP, RESTORED = DEEDS = ("forgot", "backed up", "restored")  # acknowledged, too
 ABLE = (MemoryState.BUFFER, MemoryState.KEPT_BACK)
 
 
@@ -69,9 +72,9 @@ def dream(room: Room) -> Iterator[Any]:
 
 def seed(room: Room) -> Iterator[Any]:
     """An adapter of a few numbers."""
-    room.staging.mkdir(parents=True, exist_ok=True)
+    private_dir(room.staging)
     weights = np.random.default_rng(room.number).normal(size=64).astype(np.float32)
-    save_file({"w": weights}, room.staging / "adapter_model.safetensors")
+    write_atomic(room.staging / "adapter_model.safetensors", save({"w": weights}))
     (room.staging / "adapter_config.json").write_text("{}")
     room.sign()
     yield from ()
@@ -154,7 +157,7 @@ class Life:
 
     def keep_secret(self) -> None:
         """Told, learnt and forgotten again; after that no byte of it may be left."""
-        if "forgot" in self.told():
+        if FORGOT in self.told():
             return
         ledger = self.home.ledger
         found = [m for m in ledger.memories() if m.text == SECRET]
@@ -164,7 +167,7 @@ class Life:
         forget(ledger, [m.id for m in found])
         unlearn(ledger, self.home.adapters)
         self.store.rebuild(ledger.waiting())
-        self.acknowledge("forgot")
+        self.acknowledge(FORGOT)
 
     def whisper(self) -> None:
         ledger = self.home.ledger
@@ -207,6 +210,7 @@ def live(path: Path, seed: int) -> None:
             life.store.rebuild(home.ledger.waiting())
         if not path.with_name(f"{path.name}.zip").exists():
             backup(home, path.with_name(f"{path.name}.zip"))
+        life.acknowledge(BACKED_UP)
         life.store.close()
 
 
@@ -224,16 +228,21 @@ def rare(path: Path, seed: int) -> None:
         with (path / "buffer" / "chroma.sqlite3").open("ab") as file:
             file.write(b"spoilt")
     with Home.open(path) as home:
-        open_buffer(home, HashEmbedder()).close()
+        life = Life(path, home)
         backup(home, path.with_name(f"{path.name}.zip"))
+        life.acknowledge(BACKED_UP)
+        life.store.close()
     again = path.with_name(f"{path.name}.again")
     if not again.exists():
         restore(path.with_name(f"{path.name}.zip"), again)
+    life.acknowledge(RESTORED)
+    with Home.open(path) as home:  # the days after
+        Life(path, home).store.close()
 
 
 def expected(seed: int, kind: str) -> list[str]:
     """Every line that must be acknowledged in the end."""
     if kind == "rare":
-        return [f"My number {n} is {n}." for n in range(RARE)]
+        return [*(f"My number {n} is {n}." for n in range(RARE)), BACKED_UP, RESTORED]
     day, evening = things(seed)
-    return [*day, *evening, "forgot"]
+    return [*day, *evening, FORGOT, BACKED_UP]
