@@ -22,7 +22,7 @@ from memory.buffer import open_buffer
 from memory.config import Config
 from memory.episode import DreamKind, ExamAnswer, MemoryState, Phase
 from memory.errors import NothingToLearn
-from memory.forgetting import forget
+from memory.forgetting import forget, forget_words
 from memory.home import Home
 from memory.paths import private_dir, write_atomic
 from memory.transfer import backup, restore
@@ -169,6 +169,15 @@ class Life:
         self.store.rebuild(ledger.waiting())
         self.acknowledge(FORGOT)
 
+    def let_slip(self) -> None:
+        """Told and forgotten again before any night has read it."""
+        if FORGOT in self.told():
+            return
+        self.whisper()
+        forget_words(self.home.ledger, SECRET)
+        self.store.rebuild(self.home.ledger.waiting())
+        self.acknowledge(FORGOT)
+
     def whisper(self) -> None:
         ledger = self.home.ledger
         gone = any(m.state is MemoryState.FORGOTTEN for m in ledger.memories())
@@ -220,6 +229,7 @@ def rare(path: Path, seed: int) -> None:
     for n in range(RARE):
         with Home.open(path) as home:
             life = Life(path, home)
+            life.let_slip()
             life.tell(f"My number {n} is {n}.")
             home.adapters.path(f"night-{n + 1:04}").mkdir(mode=0o700, exist_ok=True)
             sleep(home, life.store, keep=2)
@@ -243,6 +253,6 @@ def rare(path: Path, seed: int) -> None:
 def expected(seed: int, kind: str) -> list[str]:
     """Every line that must be acknowledged in the end."""
     if kind == "rare":
-        return [*(f"My number {n} is {n}." for n in range(RARE)), BACKED_UP, RESTORED]
+        return [FORGOT, *(f"My number {n} is {n}." for n in range(RARE)), BACKED_UP, RESTORED]
     day, evening = things(seed)
-    return [*day, *evening, FORGOT, BACKED_UP]
+    return [*day, *evening, FORGOT, *([BACKED_UP] if kind == "live" else [])]
