@@ -145,7 +145,8 @@ MUTATIONS = (
     ),
     Mutation(
         name="who only reads tells the next of a spoilt log", file="memory/home.py",
-        safe="(self.path / CUT).touch(mode=0o600)", unsafe="pass", trial=f"{HERE}/test_log_of_the_dead.py -k only_reads",
+        safe="(self.path / CUT).touch(mode=0o600)", unsafe="pass",
+        trial=f"{HERE}/test_log_of_the_dead.py -k only_reads",
     ),
     Mutation(
         name="what was undone behind a pruned adapter returns", file="memory/undoing.py",
