@@ -5,6 +5,7 @@
 
 One JSON line a trial. A log that is there already is gone on with: its trials aren't run again, and count. Two
 processes share the work with `--part 1/2` and `--part 2/2`, each with its own log; `--count` says what logs hold.
+TMPDIR=/dev/shm spares a slow disk; what is killed or cut off is the same there.
 """
 
 from __future__ import annotations
