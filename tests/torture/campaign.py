@@ -1,6 +1,7 @@
 """Kills a home's life at every named point and at random, cuts its power, fails its writes, spoils its files; counts.
 
     python tests/torture/campaign.py --each 50 --random 3000 --doubles 200 --power 10000 --log torture.jsonl
+    python tests/torture/campaign.py --soak 30
     python tests/torture/campaign.py --naive --moments 300 --power 300 --log naive.jsonl
 
 One JSON line a trial. A log that is there already is gone on with: its trials aren't run again, and count. Two
@@ -21,7 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -209,11 +210,15 @@ def main() -> int:
         help="the same to a build that is not safe, and nothing else",
     )
     parser.add_argument("--no-writes", dest="writes", action="store_false")
+    parser.add_argument("--soak", type=int, help="so many nights, measured, and nothing else")
+    parser.add_argument("--facts", type=int, default=50, help="that each of them learns")
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--log", type=Path, default=Path("torture.jsonl"))
     parser.add_argument("--part", default="1/1", help="I/N: which of N processes this is")
     parser.add_argument("--count", type=Path, nargs="+", help="logs to sum up, and nothing else")
     args = parser.parse_args()
+    if args.soak:
+        return soak(args.soak, args.facts)
     if args.count:
         return _tell({n: x for log in args.count for n, x in _read(log).items()})
     part, parts = map(int, args.part.split("/"))
@@ -240,6 +245,22 @@ def main() -> int:
                 sys.stdout.write(f"{name}: {line['wounds']}\n")
                 sys.stdout.flush()
     return _tell(known)
+
+
+def soak(count: int, facts: int) -> int:
+    """A line for every night, and one for what grew."""
+    from soak import growth, nights
+
+    mornings = []
+    with tempfile.TemporaryDirectory() as folder:
+        for morning in nights(Path(folder) / "home", count, facts):
+            mornings.append(morning)
+            sys.stdout.write(json.dumps(asdict(morning)) + "\n")
+            sys.stdout.flush()
+    sys.stdout.write(
+        json.dumps({"nights": count, "facts": facts, "growth": growth(mornings)}) + "\n"
+    )
+    return 0
 
 
 def _tell(known: dict[str, dict[str, Any]]) -> int:

@@ -46,17 +46,18 @@ def subject(text: str) -> str:
 
 def replay(room: Room) -> Iterator[Any]:
     """Every episode is one memory, but for those that have theirs already."""
-    known = {m.episode for m in room.ledger.memories()}
+    every = room.ledger.memories()
+    known = {m.episode for m in every}
+    held = {subject(m.text): m for m in every if m.state in (*ABLE, MemoryState.CONSOLIDATED)}
     with room.ledger.transaction():
         for e in room.episodes:
             if e.id in known:
                 continue
             (new,) = room.ledger.add_memories([(e.id, e.said, e.at)])
-            for old in room.ledger.memories():
-                held = old.state in (*ABLE, MemoryState.CONSOLIDATED)
-                if held and old.id != new.id and subject(old.text) == subject(new.text):
-                    changes = {"state": MemoryState.SUPERSEDED, "superseded_by": new.id}
-                    room.ledger.set_memory(old.id, **changes)
+            if old := held.get(subject(new.text)):
+                changes = {"state": MemoryState.SUPERSEDED, "superseded_by": new.id}
+                room.ledger.set_memory(old.id, **changes)
+            held[subject(new.text)] = new
     yield from ()
 
 
