@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from disk import ACKNOWLEDGED, KINDS, Disk, Heard, lay_out, read_tape
+from disk import ACKNOWLEDGED, KINDS, Disk, Heard, as_it_is, lay_out, read_tape
 from forge import TAPE, Forge
 from life import FORGOT, WORD
 
@@ -21,6 +21,8 @@ CUTS = 2000  # a life
 GOLDEN = (5**0.5 - 1) / 2  # its multiples, less their whole parts, are spread as evenly as can be
 GOING_ON = 10  # of so many homes one lives on
 Whose = tuple[str, int]  # a life's kind, and its seed
+FIRST, RARE = ("live", 1), ("rare", 0)
+RECOVERED = "recovered"  # the rest of the first life in a home that a cut left
 
 
 def listener(folder: Path) -> Path | None:
@@ -39,6 +41,7 @@ class Tapes:
     def __init__(self, forge: Forge) -> None:
         self._forge = forge
         self._tapes: dict[Whose, list[Heard]] = {}
+        self.begins: dict[Whose, int] = {}  # what was there before the life isn't cut
 
     def folder(self, whose: Whose) -> Path:
         """Where it was lived."""
@@ -47,12 +50,22 @@ class Tapes:
     def of(self, whose: Whose) -> list[Heard]:
         """All that a life did to its disk."""
         if whose not in self._tapes:
-            folder, (kind, seed) = self.folder(whose), whose
+            folder, file = self.folder(whose), self.folder(whose).with_suffix(".tape")
             folder.mkdir()
-            tape = folder.with_suffix(".tape")
-            assert self._forge.live(folder / "home", seed, f"{TAPE}{tape}", kind) == 0
-            self._tapes[whose] = read_tape(tape)
+            if whose[0] == RECOVERED:
+                self._cut_off(folder, whose[1])
+            before = as_it_is(folder)
+            seed, kind = alike(whose)
+            assert self._forge.live(folder / "home", seed, f"{TAPE}{file}", kind) == 0
+            top, *tape = read_tape(file)
+            self._tapes[whose], self.begins[whose] = [top, *before, *tape], len(before) + 1
         return self._tapes[whose]
+
+    def _cut_off(self, folder: Path, number: int) -> None:
+        """Lay out what a cut left of the first life."""
+        tape, draw = self.of(FIRST), random.Random(f"cut off {number}")
+        moment = draw.randint(1, len(tape))
+        lay_out(Disk(tape[:moment]).after(draw.choice(KINDS), draw), folder)
 
     def acknowledgements(self, whose: Whose) -> list[int]:
         """The moments right after something was acknowledged."""
@@ -61,10 +74,16 @@ class Tapes:
         return [i for i, h in enumerate(tape, 1) if h.op == "w" and h.inode == told]
 
 
+def alike(whose: Whose) -> tuple[int, str]:
+    """The seed and the kind of what is lived."""
+    kind, seed = whose
+    return (FIRST[1], FIRST[0]) if kind == RECOVERED else (seed, kind)
+
+
 def drawn(forge: Forge, tapes: Tapes, number: int, whose: Whose | None = None) -> dict[str, Any]:
-    """The cut of a number, in its own life (the second is the rare one) or in this one; every tenth home lives on."""
+    """The cut of a number, in its own life or in this one; every tenth home lives on."""
     life = number // CUTS
-    whose = whose or (("rare", 0) if life == 1 else ("live", life or 1))
+    whose = whose or {0: FIRST, 1: RARE}.get(life, ("live" if life % 2 else RECOVERED, life))
     return suffer(forge, tapes, whose, number * GOLDEN % 1.0, KINDS[number % len(KINDS)], number)
 
 
@@ -72,8 +91,9 @@ def suffer(
     forge: Forge, tapes: Tapes, whose: Whose, share: float, unsynced: str, seed: int = 1
 ) -> dict[str, Any]:
     """One power cut after this share of a life, what it left, and what is wrong with that."""
-    began, tape, (kind, life) = time.monotonic(), tapes.of(whose), whose
-    moment = round(share * len(tape)) or 1
+    began, tape, (life, kind) = time.monotonic(), tapes.of(whose), alike(whose)
+    begin = tapes.begins[whose]
+    moment = begin + round(share * (len(tape) - begin))
     folder = forge.folder / "cut"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -83,7 +103,7 @@ def suffer(
     if seed % GOING_ON == 0:
         wounds += forge.live_on(folder / "home", life, kind)
     return {
-        "life": f"{kind} {life}", "seed": seed, "moment": f"{moment} of {len(tape)}", "unsynced": unsynced,
+        "life": " ".join(map(str, whose)), "seed": seed, "moment": f"{moment} of {len(tape)}", "unsynced": unsynced,
         "state": state, "wounds": wounds, "seconds": round(time.monotonic() - began, 2),
     }  # fmt: skip
 

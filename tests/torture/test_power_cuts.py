@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from disk import KINDS, UNHEARD, Disk, Heard
 from forge import Forge
-from power import Tapes, Whose, suffer
+from power import FIRST, RARE, RECOVERED, Tapes, Whose, suffer
 
 CUTS = 12  # of a kind in a life
-LIVES = [("live", 1), ("rare", 0)]
+LIVES = [FIRST, RARE]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def tapes(forge: Forge) -> Tapes:
     return Tapes(forge)
 
 
-@pytest.mark.parametrize("whose", LIVES)
+@pytest.mark.parametrize("whose", [*LIVES, (RECOVERED, 1)])
 def test_the_tape_played_to_its_end_is_the_home_byte_for_byte(tapes: Tapes, whose: Whose) -> None:
     played = Disk(tapes.of(whose)).after("kept", random.Random(0))
     folder = tapes.folder(whose)
@@ -34,13 +34,15 @@ def test_the_tape_played_to_its_end_is_the_home_byte_for_byte(tapes: Tapes, whos
     }
 
 
-@pytest.mark.parametrize("whose", LIVES)
+@pytest.mark.parametrize("whose", [*LIVES, (RECOVERED, 1)])
 def test_what_is_acknowledged_outlasts_the_very_next_power_cut(
     forge: Forge, tapes: Tapes, whose: Whose
 ) -> None:
-    every = len(tapes.of(whose))
-    for moment in tapes.acknowledgements(whose):
-        found = suffer(forge, tapes, whose, moment / every, "lost")
+    moments = tapes.acknowledgements(whose)
+    begin, end = tapes.begins[whose], len(tapes.of(whose))
+    assert len(moments) > 2
+    for moment in moments:
+        found = suffer(forge, tapes, whose, (moment - begin) / (end - begin), "lost")
         assert not found["wounds"], found
 
 
