@@ -35,11 +35,14 @@ check: install
 bench: install
 	@$(BIN)/somnus bench speed
 
-# Goes on where build/torture.jsonl ends, for at most MINUTES; then takes out each safeguard once.
+# Goes on where build/torture.jsonl ends, for at most MINUTES; does the same to a build without safeguards, for as long;
+# sleeps thirty nights, weighed; then takes out each safeguard once.
 MINUTES ?= 60
 torture: install
 	@mkdir -p build
-	@$(BIN)/python tests/torture/campaign.py --each 50 --random 2000 --moments 1000 --doubles 300 --races 200 --minutes $(MINUTES) --log build/torture.jsonl
+	@$(BIN)/python tests/torture/campaign.py --each 50 --random 2000 --moments 1000 --doubles 300 --power 10000 --races 200 --minutes $(MINUTES) --log build/torture.jsonl
+	@$(BIN)/python tests/torture/campaign.py --naive --moments 300 --power 300 --minutes $(MINUTES) --log build/naive.jsonl
+	@$(BIN)/python tests/torture/campaign.py --soak 30
 	@SOMNUS_LIVES=200 SOMNUS_SEED=$$(date +%s) $(BIN)/python -m pytest -q tests/torture tests/sleep/test_schedule.py
 	@$(BIN)/python tests/torture/mutations.py
 

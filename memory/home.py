@@ -19,6 +19,7 @@ from memory.settling import settle
 ORPHAN = 3.0  # seconds that a night may outlive its owner
 
 WRITTEN = ("current", "config.toml", "seal", LOG)  # files of a home that are replaced whole
+CUT = ".ledger.db.cut"  # a mark: the end of the log was missing when somebody looked
 
 
 def usable(path: Path) -> Path:
@@ -78,7 +79,9 @@ class Home:
         if read_only:
             if not (path / "ledger.db").exists():
                 raise HomeError(f"There is no home at {path} yet; tell somnus something first.")
-            return cls(path, Ledger(path / "ledger.db", read_only=True), None)
+            home = cls(path, Ledger(path / "ledger.db", read_only=True), None)
+            home._look_at_the_log()
+            return home
         made = not path.exists()
         if made:
             private_dir(path)
@@ -121,18 +124,27 @@ class Home:
                 f"The ledger in {self.path} was changed while somnus was closed; look at `somnus memories`, and "
                 "restore a backup if it isn't what you said."
             )
-        if altered is None and self.ledger.cut:
+        if altered is None:
+            self._look_at_the_log()
+        unseal(self.path)
+        self.notes += settle(self.ledger, self.adapters)
+        with writing(self.path):
+            # What was cut off before its rename, and the mark of what is told now.
+            for name in (*WRITTEN, "ledger.db"):
+                for left in self.path.glob(f".{name}.*"):
+                    reached("home.sweep")
+                    left.unlink()
+
+    def _look_at_the_log(self) -> None:
+        """Tell if commits are missing. Opening wipes SQLite's traces of them, so who only reads marks it for others."""
+        if self.ledger.cut:
+            with suppress(OSError):
+                (self.path / CUT).touch(mode=0o600)
+        if self.ledger.cut or (self.path / CUT).exists():
             self.notes.append(
                 f"The end of the ledger's log in {self.path} is damaged or gone: what was said last before somnus died "
                 "may be missing; look at `somnus memories`, and restore a backup if it is."
             )
-        unseal(self.path)
-        self.notes += settle(self.ledger, self.adapters)
-        with writing(self.path):
-            for name in WRITTEN:  # what was cut off before its rename
-                for left in self.path.glob(f".{name}.*"):
-                    reached("home.sweep")
-                    left.unlink()
 
     @classmethod
     def lent(cls, path: Path) -> Home:

@@ -74,8 +74,8 @@ class Root:
 
             if said := recover(opened):
                 self.progress(said, None)
-            for note in opened.notes:
-                self.progress(note, None)
+        for note in opened.notes:
+            self.progress(note, None)
         return opened
 
     def reading(self) -> Root:

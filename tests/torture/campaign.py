@@ -1,9 +1,12 @@
-"""Kills a home's life at every named point and at random, fails its writes, spoils its files, counts what is lost.
+"""Kills a home's life at every named point and at random, cuts its power, fails its writes, spoils its files; counts.
 
-    python tests/torture/campaign.py --each 50 --random 3000 --doubles 200 --log torture.jsonl
+    python tests/torture/campaign.py --each 50 --random 3000 --doubles 200 --power 10000 --log torture.jsonl
+    python tests/torture/campaign.py --soak 30
+    python tests/torture/campaign.py --naive --moments 300 --power 300 --log naive.jsonl
 
 One JSON line a trial. A log that is there already is gone on with: its trials aren't run again, and count. Two
 processes share the work with `--part 1/2` and `--part 2/2`, each with its own log; `--count` says what logs hold.
+TMPDIR=/dev/shm spares a slow disk; what is killed or cut off is the same there.
 """
 
 from __future__ import annotations
@@ -12,12 +15,14 @@ import argparse
 import contextlib
 import json
 import random
+import re
 import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +31,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[1])]
 
 import damage  # noqa: E402  # found only now
 from forge import MOMENT, Forge  # noqa: E402
-from power import Tapes, listener, suffer  # noqa: E402
+from power import Tapes, drawn, listener  # noqa: E402
 
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EACCES")
 RIVALS = 4
@@ -75,11 +80,12 @@ def at_random(points: dict[str, int], count: int, kills: int) -> Iterator[Trial]
         yield Trial(name=f"{kills} random kills number {i}", seed=i, faults=faults)
 
 
-def at_moments(count: int) -> Iterator[Trial]:
+def at_moments(count: int, kind: str = "live") -> Iterator[Trial]:
     """SIGKILL from outside, wherever the life is then: in SQLite, in Chroma, between two writes."""
     for i in range(count):
         share = random.Random(f"moment {i}").random()
-        yield Trial(name=f"SIGKILL number {i}", seed=1 + i % 2, faults=(f"{MOMENT}{share:.4f}",))
+        name = f"SIGKILL number {i}{'' if kind == 'live' else ' ' + kind}"
+        yield Trial(name=name, seed=1 + i % 2, faults=(f"{MOMENT}{share:.4f}",), kind=kind)
 
 
 def failing(points: dict[str, int], seed: int) -> Iterator[Trial]:
@@ -96,7 +102,7 @@ def endure(forge: Forge, trial: Trial) -> dict[str, Any]:
     for fault in trial.faults:
         ends.append(forge.live(home, trial.seed, fault, trial.kind))
         if len(ends) % 2 == trial.seed % 2:  # every other time somebody only looks in between
-            wounds += forge.seen(home)
+            wounds += forge.seen(home, trial.kind)
     wounds += forge.live_on(home, trial.seed, trial.kind)
     wounds += [f"ended with {e}" for e in ends if e not in (0, 1, 137)]
     for left in forge.folder.glob("home*"):
@@ -138,9 +144,20 @@ def trials(forge: Forge, args: argparse.Namespace) -> Iterator[Line]:
         yield f"race {i}", lambda: {"wounds": _race(forge, whole)}
     tapes = Tapes(forge)
     for number in range(args.power):
-        yield f"power cut {number}", lambda n=number: suffer(forge, tapes, n)
+        yield f"power cut {number}", lambda n=number: drawn(forge, tapes, n)
     for trial in kills:
         yield trial.name, lambda t=trial: endure(forge, t)
+
+
+def naive(forge: Forge, args: argparse.Namespace) -> Iterator[Line]:
+    """Kills and power cuts in the life of the obvious agent: see naive.py."""
+    for seed in (1, 2):  # the first pays for what is imported late
+        forge.points(seed, "naive")
+    tapes = Tapes(forge)
+    for trial in at_moments(args.moments, "naive"):
+        yield trial.name, lambda t=trial: endure(forge, t)
+    for number in range(args.power):
+        yield f"naive power cut {number}", lambda n=number: drawn(forge, tapes, n, ("naive", 1))
 
 
 def _plain(name: str) -> str:
@@ -164,7 +181,14 @@ def summary(lines: list[dict[str, Any]]) -> str:
         if count and not bad
     ]
     told = "".join(f", {count} {what}" for what, count in counts.items())
-    return f"{n} trials{told}, {len(bad)} with wounds{''.join(bounds)}."
+    tally = Counter(kind for x in bad for kind in {_kind(w) for w in x["wounds"]})
+    found = "".join(f"; {kind} in {count}" for kind, count in tally.most_common())
+    return f"{n} trials{told}, {len(bad)} with wounds{found}{''.join(bounds)}."
+
+
+def _kind(wound: str) -> str:
+    """What sort of wound it is: its words up to what they are about."""
+    return re.split(r":| in | night-|\d", wound)[0].strip()
 
 
 def main() -> int:
@@ -180,12 +204,21 @@ def main() -> int:
     parser.add_argument("--power", type=int, default=0, help="power cuts, in recorded lives")
     parser.add_argument("--races", type=int, default=20)
     parser.add_argument("--spoils", type=int, default=2, help="damages of a kind to a file")
+    parser.add_argument(
+        "--naive",
+        action="store_true",
+        help="the same to a build that is not safe, and nothing else",
+    )
     parser.add_argument("--no-writes", dest="writes", action="store_false")
+    parser.add_argument("--soak", type=int, help="so many nights, measured, and nothing else")
+    parser.add_argument("--facts", type=int, default=50, help="that each of them learns")
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--log", type=Path, default=Path("torture.jsonl"))
     parser.add_argument("--part", default="1/1", help="I/N: which of N processes this is")
     parser.add_argument("--count", type=Path, nargs="+", help="logs to sum up, and nothing else")
     args = parser.parse_args()
+    if args.soak:
+        return soak(args.soak, args.facts)
     if args.count:
         return _tell({n: x for log in args.count for n, x in _read(log).items()})
     part, parts = map(int, args.part.split("/"))
@@ -197,7 +230,7 @@ def main() -> int:
         args.log.open("a") as log,
     ):
         log.write("\n" if args.log.stat().st_size else "")  # the last line may be torn
-        every = list(trials(forge, args))[part - 1 :: parts]
+        every = list((naive if args.naive else trials)(forge, args))[part - 1 :: parts]
         sys.stdout.write(f"lives 1 to {args.seeds}, {len(every)} trials, {len(known)} in the log\n")
         for n, (name, run) in enumerate(every):
             if time.monotonic() > end:
@@ -211,10 +244,28 @@ def main() -> int:
             if line["wounds"]:
                 sys.stdout.write(f"{name}: {line['wounds']}\n")
                 sys.stdout.flush()
-    return _tell(known)
+    # What is not safe must be found to lose something.
+    return _tell(known) ^ args.naive
 
 
-def _tell(known: dict[str, dict[str, Any]]) -> int:
+def soak(count: int, facts: int) -> int:
+    """A line for every night, and one for what grew."""
+    from soak import growth, nights
+
+    mornings = []
+    with tempfile.TemporaryDirectory() as folder:
+        for morning in nights(Path(folder) / "home", count, facts):
+            mornings.append(morning)
+            sys.stdout.write(json.dumps(asdict(morning)) + "\n")
+            sys.stdout.flush()
+    sys.stdout.write(
+        json.dumps({"nights": count, "facts": facts, "growth": growth(mornings)}) + "\n"
+    )
+    return 0
+
+
+def _tell(known: dict[str, dict[str, Any]]) -> bool:
+    """Say what the lines come to; whether there are wounds."""
     sys.stdout.write(summary(list(known.values())) + "\n")
     return any(x["wounds"] for x in known.values())
 

@@ -48,6 +48,22 @@ def read_tape(file: Path) -> list[Heard]:
     return out
 
 
+def as_it_is(folder: Path) -> list[Heard]:
+    """What a tape would have of all that is in a folder already, synced."""
+    out, ends = [], []
+    for path in (folder, *sorted(folder.rglob("*"))):
+        name, inode = str(path), path.stat().st_ino
+        if path.is_file():
+            out += [
+                Heard("c", name, "", b"", inode, 0),
+                Heard("w", "", "", path.read_bytes(), inode, 0),
+            ]
+        elif path != folder:
+            out.append(Heard("d", name, "", b"", inode, 0))
+        ends.append(Heard("s", "", "", b"", inode, 0))
+    return out + ends
+
+
 @dataclass(slots=True, eq=False)
 class File:
     """`kept` is on disk for certain; of the writes since (where, what; None cuts it off there) any part."""

@@ -70,20 +70,19 @@ class Forge:
             fault = f"{MOMENT}{float(fault.removeprefix(MOMENT)) * self.seconds}"
         return self.ask(kind, home, seed, fault)
 
-    def look(self, home: Path) -> dict[str, Any]:
+    def look(self, home: Path, kind: str = "live") -> dict[str, Any]:
         """{"wounds": what is wrong, "notes": what was said aloud, "refused": a sentence or ""}."""
         home.with_name(f"{home.name}.look").unlink(missing_ok=True)
-        if code := self.ask("look", home):
+        if code := self.ask("look", home, fault=kind):
             return {"wounds": [f"could not start: {code}"], "notes": [], "refused": ""}
         found: dict[str, Any] = json.loads(home.with_name(f"{home.name}.look").read_text())
         return found
 
-    def seen(self, home: Path) -> list[str]:
+    def seen(self, home: Path, kind: str = "live") -> list[str]:
         """What is wrong with a home; that it refuses to open, above all."""
-        found = self.look(home)
-        false = [
-            n for n in found["notes"] if "ledger's log" in n
-        ]  # neither a kill nor a cut damages anything
+        found = self.look(home, kind)
+        # Neither a kill nor a power cut damages anything.
+        false = [n for n in found["notes"] if "ledger's log" in n or "is damaged" in n]
         return [*found["wounds"], *false, *([found["refused"]] if found["refused"] else [])]
 
     def live_on(self, home: Path, seed: int, kind: str = "live") -> list[str]:
@@ -93,16 +92,16 @@ class Forge:
         if code := self.live(home, seed, kind=kind):
             return [f"could not live on: {code}"]
         told = home.with_name(f"{home.name}.told").read_text().splitlines()
-        return self.seen(home) + [
+        return self.seen(home, kind) + [
             f"never acknowledged: {t}" for t in expected(seed, kind) if t not in told
         ]
 
     def points(self, seed: int, kind: str = "live") -> dict[str, int]:
         """Every named point of a life that nothing disturbs, with its number of visits."""
-        home = self.folder / f"undisturbed-{seed if kind == 'live' else kind}"
+        home = self.folder / f"undisturbed-{seed if kind == 'live' else f'{kind}-{seed}'}"
         began = time.monotonic()
         assert self.live(home, seed, kind=kind) == 0
-        if kind == "live":
+        if kind != "rare":
             self.seconds = time.monotonic() - began
         found: dict[str, int] = json.loads(home.with_name(f"{home.name}.points").read_text())
         return found
@@ -110,6 +109,7 @@ class Forge:
 
 def _live(kind: str, home: Path, seed: int, fault: str) -> None:
     from life import live, rare
+    from naive import live as naive
 
     from memory import faults
     from memory.errors import SomnusError
@@ -120,7 +120,7 @@ def _live(kind: str, home: Path, seed: int, fault: str) -> None:
         ctypes.CDLL(None).listen_to(tape, os.fsencode(home.parent))
     faults.visits.clear()
     try:
-        {"live": live, "rare": rare}[kind](home, seed)
+        {"live": live, "rare": rare, "naive": naive}[kind](home, seed)
     except SomnusError as error:  # the failing write, told in one sentence
         assert "\n" not in str(error), str(error)
         sys.stderr.write(f"{error}\n")
@@ -128,7 +128,8 @@ def _live(kind: str, home: Path, seed: int, fault: str) -> None:
     home.with_name(f"{home.name}.points").write_text(json.dumps(faults.visits))
 
 
-def _look(home: Path) -> None:
+def _look(home: Path, kind: str) -> None:
+    from naive import wounds as of_the_naive
     from wounds import wounds
 
     from memory.errors import HomeError
@@ -137,7 +138,7 @@ def _look(home: Path) -> None:
     found: list[str] = []
     refused = ""
     try:
-        found = wounds(home, notes.append)
+        found = (of_the_naive if kind == "naive" else wounds)(home, notes.append)
     except HomeError as error:
         refused = str(error)
     text = json.dumps({"wounds": found, "notes": notes, "refused": refused})
@@ -194,12 +195,12 @@ def main() -> None:
         if child == 0:
             code = 70
             try:
-                if what in ("live", "rare"):
+                if what in ("live", "rare", "naive"):
                     _live(what, Path(home), int(seed), fault)
                 elif what == "race":
                     _race(Path(home), int(seed))
                 else:
-                    _look(Path(home))
+                    _look(Path(home), fault)
                 code = 0
             except BaseException:  # noqa: BLE001  # whatever it is, the trial says so
                 sys.stderr.write(traceback.format_exc())

@@ -50,12 +50,35 @@ MUTATIONS = (
         safe="fsync_tree(self.staging)", unsafe="pass", trial=f"{HERE}/test_power.py -k trained",
     ),
     Mutation(
-        name="a backup is synced", file="memory/transfer.py", safe="fsync_dir(file.parent)", unsafe="pass",
-        trial=f"{HERE}/test_power.py -k backup",
+        name="a backup's name is synced", file="memory/transfer.py", safe="fsync_dir(file.parent)", unsafe="pass",
+        trial=f"{HERE}/test_power_cuts.py -k acknowledged",
+    ),
+    Mutation(
+        name="a backup's bytes are synced", file="memory/transfer.py",
+        safe='fsync_dir(part)\n            reached("backup.name")', unsafe='reached("backup.name")',
+        trial=f"{HERE}/test_power_cuts.py -k acknowledged",
+    ),
+    Mutation(
+        name="a restored home's name is synced", file="memory/transfer.py", safe="fsync_dir(home.parent)",
+        unsafe="pass", trial=f"{HERE}/test_power_cuts.py -k acknowledged",
+    ),
+    Mutation(
+        name="a new folder's name is synced", file="memory/paths.py", safe="fsync_dir(made.parent)",
+        unsafe="pass", trial=f"{HERE}/test_power_cuts.py -k acknowledged",
+    ),
+    Mutation(
+        name="an adapter that learnt what is forgotten doesn't return", file="memory/adapters.py",
+        safe="            fsync_dir(self.folder)\n\n    def sweep", unsafe="\n    def sweep",
+        trial=f"{HERE}/test_power_cuts.py -k acknowledged",
+    ),
+    Mutation(
+        name="forgotten words don't return in the log", file="memory/database.py",
+        safe='fsync_dir(self.path.with_name(f"{self.path.name}-wal"))', unsafe="pass",
+        trial=f"{HERE}/test_power_cuts.py -k acknowledged",
     ),
     Mutation(
         name="the ledger syncs each commit", file="memory/database.py", safe='"synchronous=FULL"',
-        unsafe='"synchronous=OFF"', trial=f"{HERE}/test_power.py -k acknowledged",
+        unsafe='"synchronous=OFF"', trial=f"{HERE}/test_power_cuts.py -k acknowledged",
     ),
     Mutation(
         name="forgotten bytes are overwritten", file="memory/database.py", safe='"secure_delete=ON"',
@@ -119,6 +142,11 @@ MUTATIONS = (
         name="a spoilt write-ahead log is told", file="memory/database.py",
         safe="self.cut = self._before.lost(Frames.of(self.path))", unsafe="self.cut = False",
         trial=f"{HERE}/test_log_of_the_dead.py",
+    ),
+    Mutation(
+        name="who only reads tells the next of a spoilt log", file="memory/home.py",
+        safe="(self.path / CUT).touch(mode=0o600)", unsafe="pass",
+        trial=f"{HERE}/test_log_of_the_dead.py -k only_reads",
     ),
     Mutation(
         name="what was undone behind a pruned adapter returns", file="memory/undoing.py",

@@ -88,6 +88,34 @@ def test_a_spoilt_log_is_told_or_refused_and_never_half_believed(
         Home.open(path).close()
 
 
+@pytest.mark.parametrize("age", ["young", "old"])
+def test_who_only_reads_is_told_of_a_spoilt_log_and_so_is_the_next_owner_once(
+    dead: dict[str, tuple[Path, int]], tmp_path: Path, age: str
+) -> None:
+    whole, told = dead[age]
+    shutil.copytree(whole, tmp_path / "home")
+    log = tmp_path / "home" / LOG
+    log.write_bytes(log.read_bytes()[:-100])
+    for read_only in (True, True, False):
+        with Home.open(tmp_path / "home", read_only=read_only) as home:
+            assert len(home.ledger.episodes()) < told
+            assert [n for n in home.notes if "ledger's log" in n]
+    for read_only in (False, True):
+        with Home.open(tmp_path / "home", read_only=read_only) as home:
+            assert home.notes == []
+
+
+@pytest.mark.parametrize("age", ["young", "old", "long"])
+def test_who_only_reads_a_log_as_it_was_left_says_nothing(
+    dead: dict[str, tuple[Path, int]], tmp_path: Path, age: str
+) -> None:
+    whole, told = dead[age]
+    shutil.copytree(whole, tmp_path / "home")
+    for read_only in (True, True, False, True):
+        with Home.open(tmp_path / "home", read_only=read_only) as home:
+            assert len(home.ledger.episodes()) == told and home.notes == []
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("age", ["young", "old", "long"])
 def test_spoilt_shared_memory_is_made_anew_and_raises_no_alarm(

@@ -6,33 +6,24 @@ from pathlib import Path
 
 import pytest
 from life import Life, sleep
+from soak import growth, nights
 from wounds import wounds
 
 from memory.episode import MemoryState, Phase
 from memory.errors import Interrupted
 from memory.home import Home
 
-OPEN = Path("/proc/self/fd")
-
 
 def test_thirty_nights_keep_everything_and_grow_no_faster_than_what_was_told(
     home_path: Path,
 ) -> None:
-    files, sizes = [], []
+    grown = growth(list(nights(home_path, 30, 3)))
     with Home.open(home_path) as home:
-        life = Life(home_path, home)
-        for night in range(1, 31):
-            for i in range(3):
-                life.tell(f"My thing {night} {i} is {night * i}.")
-            assert sleep(home, life.store)["outcome"] == "cleared"
-            assert life.store.ids() == set()
-            files.append(len(list(OPEN.iterdir())) if OPEN.exists() else 0)
-            sizes.append(sum(p.stat().st_size for p in home_path.rglob("*") if p.is_file()))
         assert len(home.ledger.memories(state=MemoryState.CONSOLIDATED)) == 90
         assert len(home.adapters.cards()) == 5  # as many as the settings keep
-        life.store.close()
-    assert min(files[20:]) <= max(files[:10])  # Chroma's pool breathes; a leak would only grow
-    assert sizes[29] - sizes[9] < 40_000 * 20
+    assert grown["rss"] < 0.05 and grown["cpu"] < 0.5
+    assert grown["files"] <= 0  # Chroma's pool breathes; a leak would only grow
+    assert grown["disk_a_fact"] < 13_000
     assert wounds(home_path) == []
 
 

@@ -17,6 +17,7 @@ NIGHTLY = {  # points that only the night of a real model passes, and the tests 
     "deep.name": "tests/sleep/test_deep_sleep.py",
 }
 POINTLESS = {  # writes that need no point, since no home depends on them
+    "memory/home.py: _look_at_the_log": "a mark of what the user is told at the same moment",
     "memory/turn.py: __init__": "a lock's file, with nothing in it",
     "sleep/instincts/train.py: train_instincts": "instincts are made in a folder of their own, beside every home",
     "tui/apart.py: main": "no file: the parent that listens",

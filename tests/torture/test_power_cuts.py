@@ -1,6 +1,6 @@
 """The power fails between any two writes, and any part of what was not synced is gone: nothing acknowledged is lost.
 
-The short part of `campaign.py --power`: two lives, cut at moments spread over them.
+The short part of `campaign.py --power`: two lives, cut after each acknowledgement and at moments spread over them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from disk import KINDS, UNHEARD, Disk, Heard
 from forge import Forge
-from power import Tapes, suffer
+from power import FIRST, RARE, RECOVERED, Tapes, Whose, suffer
 
-CUTS = 50  # a life
+CUTS = 12  # of a kind in a life
+LIVES = [FIRST, RARE]
 
 
 @pytest.fixture(scope="module")
@@ -23,27 +24,38 @@ def tapes(forge: Forge) -> Tapes:
     return Tapes(forge)
 
 
-@pytest.mark.parametrize("life", [0, 1])
-def test_the_tape_played_to_its_end_is_the_home_byte_for_byte(
-    forge: Forge, tapes: Tapes, life: int
-) -> None:
-    played = Disk(tapes.of(life)).after("kept", random.Random(0))
-    folder = forge.folder / f"recorded-{life}"
+@pytest.mark.parametrize("whose", [*LIVES, (RECOVERED, 1)])
+def test_the_tape_played_to_its_end_is_the_home_byte_for_byte(tapes: Tapes, whose: Whose) -> None:
+    played = Disk(tapes.of(whose)).after("kept", random.Random(0))
+    folder = tapes.folder(whose)
     there = [p for p in folder.rglob("*") if not p.name.endswith(UNHEARD)]
     assert played == {
         p.relative_to(folder).as_posix(): None if p.is_dir() else p.read_bytes() for p in there
     }
 
 
-@pytest.mark.parametrize("life", [0, 1])
-@pytest.mark.parametrize("kind", range(len(KINDS)))
-def test_a_power_cut_loses_nothing(forge: Forge, tapes: Tapes, life: int, kind: int) -> None:
+@pytest.mark.parametrize("whose", [*LIVES, (RECOVERED, 1)])
+def test_what_is_acknowledged_outlasts_the_very_next_power_cut(
+    forge: Forge, tapes: Tapes, whose: Whose
+) -> None:
+    moments = tapes.acknowledgements(whose)
+    begin, end = tapes.begins[whose], len(tapes.of(whose))
+    assert len(moments) > 2
+    for moment in moments:
+        found = suffer(forge, tapes, whose, (moment - begin) / (end - begin), "lost")
+        assert not found["wounds"], found
+
+
+@pytest.mark.parametrize("whose", LIVES)
+@pytest.mark.parametrize("unsynced", KINDS)
+def test_a_power_cut_loses_nothing(forge: Forge, tapes: Tapes, whose: Whose, unsynced: str) -> None:
     states = set()
-    for number in range(kind, CUTS, len(KINDS)):
-        found = suffer(forge, tapes, life * CUTS + number, CUTS)
+    for cut in range(1, CUTS + 1):
+        share = (cut - random.Random(f"{cut} {unsynced}").random()) / CUTS
+        found = suffer(forge, tapes, whose, share, unsynced, seed=cut)
         assert not found["wounds"], found
         states.add(found["state"])
-    assert len(states) > CUTS // 10
+    assert len(states) > CUTS / 2
 
 
 def test_what_is_not_synced_may_be_lost_in_any_part() -> None:

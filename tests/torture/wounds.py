@@ -40,6 +40,8 @@ def wounds(path: Path, listen: Callable[[str], None] = lambda note: None) -> lis
     if RESTORED in life.told():
         with Home.open(path.with_name(f"{path.name}.again")) as again:
             wrong += [f"restored: {note}" for note in again.notes]
+            if not again.ledger.episodes():
+                wrong.append("restored: nothing")
     return wrong
 
 
