@@ -19,6 +19,7 @@ from textual.widgets import Input, RichLog
 from memory.config import save_setting
 from memory.episode import Phase
 from memory.errors import Interrupted
+from memory.trace import Source
 from sleep.events import NightBegan, PhaseBegan, PhaseReached, Progressed
 from sleep.schedule import last_scheduled
 from tui.app import SomnusApp
@@ -26,7 +27,7 @@ from tui.root import Root
 from tui.screens.confirm import Confirm
 from tui.screens.messages import Slept
 from tui.screens.settings import SettingsScreen
-from tui.widgets.badge import Source, judge
+from tui.widgets.badge import judge
 from tui.widgets.message_box import MessageBox
 
 SIZES = [(60, 20), (80, 24), (140, 40)]

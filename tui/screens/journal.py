@@ -48,6 +48,11 @@ class Journal:
         except OSError:
             self._add("the log file can't be written")
 
+    def forgot(self) -> None:
+        """Errors quote what was said."""
+        self.lines.clear()
+        self._last = ""
+
     def _add(self, text: str) -> None:
         text = masked(text)
         if text != self._last:
@@ -78,3 +83,6 @@ class LogScreen(Dialogue[None]):
         for line in self._journal.lines:
             log.write(line)
         log.focus()
+
+    async def forgot(self) -> None:
+        self.query_one("#log", RichLog).clear()

@@ -73,6 +73,9 @@ Strength is a block for each night's exam, and the latest."""
         super().on_screen_resume()
         self.refill()
 
+    async def forgot(self) -> None:
+        self.refill()
+
     def refill(self) -> None:
         """Read the ledger again."""
         if not self.is_mounted:

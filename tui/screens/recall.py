@@ -27,6 +27,7 @@ from tui.widgets.places import Places
 from tui.widgets.status_line import StatusLine
 
 WIDTH = 16
+COLUMNS = ["", "question", "before", "after"]
 CHANGE = {(False, True): "↑", (True, False): "↓", (True, True): "✓", (False, False): "·"}
 ORDER = "↓↑✓·"  # what got worse first
 
@@ -71,6 +72,11 @@ arm: none, buffer, weights, auto."""
         if not self.query_one("#table", Grid).row_count:
             self.action_exam()
 
+    async def forgot(self) -> None:
+        """Answers to a question file are nowhere but here; the ledger's are read anew."""
+        if self.is_mounted:
+            (self.action_trend if self._trend else self.action_exam)()
+
     def _examined(self) -> tuple[int, list[ExamAnswer]]:
         """The last night that was examined, with its answers about what was told."""
         ledger = self.somnus.root.home.ledger
@@ -86,6 +92,7 @@ arm: none, buffer, weights, auto."""
         night, answers = self._examined()
         if not answers:
             self._say("No night has been examined yet; press ctrl+s to sleep.")
+            self._fill(COLUMNS, [], wide=3)
             return
         before, after = sum(a.control_right for a in answers), sum(a.right for a in answers)
         worse = sum(a.control_right and not a.right for a in answers)
@@ -99,7 +106,7 @@ arm: none, buffer, weights, auto."""
             for a in answers
         ]
         self._fill(
-            ["", "question", "before", "after"],
+            COLUMNS,
             sorted(rows, key=lambda r: ORDER.index(r[0])),
             wide=3,
         )

@@ -54,6 +54,9 @@ class SessionsScreen(Dialogue[str]):
         if self._naming is None:
             self._fill()
 
+    async def forgot(self) -> None:
+        self._fill()
+
     def _fill(self) -> None:
         app = self.somnus
         options = self.query_one("#sessions", OptionList)

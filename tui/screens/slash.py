@@ -45,7 +45,7 @@ def forget(chat: ChatScreen, words: str) -> None:
         episodes = [e for e in ledger.unread() if tells(e.said, words)]
         none = f"Nothing that I remember has “{words}” in it."
     else:
-        last = chat.last_episode
+        last = chat.talk.last_logged
         made = ledger.memories(episode=last) if last else []
         memories = [m for m in made if m.state is not MemoryState.FORGOTTEN]
         # A part that is forgotten goes with its memory; the rest of the message only as a whole.
@@ -55,12 +55,9 @@ def forget(chat: ChatScreen, words: str) -> None:
         chat.note(none)
         return
 
-    async def answered(yes: bool | None) -> None:
-        if not yes:
-            return
-        chat.somnus.run_bridge("forget", [m.id for m in memories], [e.id for e in episodes])
-        if not words and last:
-            await chat.drop(last)
+    def answered(yes: bool | None) -> None:
+        if yes:
+            chat.somnus.run_bridge("forget", [m.id for m in memories], [e.id for e in episodes])
 
     texts = list(dict.fromkeys([*(m.text for m in memories), *(e.said for e in episodes)]))
     chat.app.push_screen(Confirm(consequences(texts, memories), "Forget"), answered)
@@ -71,8 +68,12 @@ def recall(chat: ChatScreen, words: str) -> None:
 
 
 def why(chat: ChatScreen, words: str) -> None:
-    badge = chat.last_badge
-    chat.note(explanation(badge) if badge else "There is no answer yet to say it of.")
+    last = chat.talk.last
+    chat.note(
+        explanation(last.badge.trace)
+        if last and last.badge
+        else "There is no answer yet to say it of."
+    )
 
 
 def private(chat: ChatScreen, words: str) -> None:
