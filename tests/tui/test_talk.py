@@ -162,6 +162,21 @@ async def test_model_and_export_write_what_they_say(
     assert "No such file" in await command(pilot, f"/export {tmp_path / 'no' / 'talk.md'}")
 
 
+async def test_export_writes_over_nothing(
+    pilot: Pilot[None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    await say(pilot, CAT)
+    mine = tmp_path / "mine.md"
+    mine.write_text("My own words.")
+    said = await command(pilot, "/export mine.md")
+    assert f"{mine} is there already and stays as it is; choose another name." in said
+    assert mine.read_text() == "My own words."
+    for count in (2, 3):
+        await command(pilot, "/export")
+        assert len([p for p in tmp_path.glob("app-*.md") if CAT in p.read_text()]) == count - 1
+
+
 async def test_sleep_and_help_lead_to_their_screens(pilot: Pilot[None]) -> None:
     await command(pilot, "/help")
     assert isinstance(pilot.app.screen, HelpScreen)

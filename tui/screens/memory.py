@@ -14,10 +14,10 @@ from textual.widgets import Input, Static
 
 from memory.episode import Episode, EpisodeId, Memory, MemoryId, MemoryState
 from memory.quarantine import printable
+from tui.names import free_name
 from tui.screens import inventory
 from tui.screens.base import SomnusScreen
 from tui.screens.confirm import Confirm
-from tui.screens.free_name import free_name
 from tui.screens.inventory import ORDERS, UNREAD, WHERE, Item, Marks
 from tui.screens.telling import consequences, context_text, doubt
 from tui.widgets.grid import Grid

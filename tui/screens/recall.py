@@ -17,8 +17,8 @@ from memory.episode import ExamAnswer
 from memory.errors import SomnusError
 from memory.paths import write_atomic
 from memory.questions import read_questions, wilson
+from tui.names import free_name
 from tui.screens.base import SomnusScreen
-from tui.screens.free_name import free_name
 from tui.screens.messages import Stopped
 from tui.screens.trend import fitting, retention, trend
 from tui.widgets.grid import Grid

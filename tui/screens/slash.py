@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from memory.blotting import tells
 from memory.episode import MemoryState
 from memory.errors import SomnusError
+from tui.names import free_name, unused
 from tui.screens.base import not_loaded
 from tui.screens.confirm import Confirm
 from tui.screens.telling import consequences, explanation
@@ -101,7 +102,7 @@ def export(chat: ChatScreen, words: str) -> None:
     from memory.paths import write_atomic
 
     app = chat.somnus
-    path = Path(words or f"{app.session}.md").expanduser().absolute()
+    path = unused(Path(words)) if words else free_name(f"{app.session}.md")
     turns = app.root.home.ledger.session_turns(app.session)
     if path.suffix == ".md":
         text = "".join(
