@@ -6,7 +6,7 @@ Measuring goes on while nothing else does. What the user does next interrupts it
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,15 @@ from tui.screens.messages import THINKING, Measured, Measuring, Talked
 
 AGAIN_TEMPERATURE = 0.8  # a greedy reply would come out the same
 MOST_OWED = 4  # answers whose measuring was interrupted; older ones stay unmeasured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A reply to a question, and what it was given with."""
+
+    episode: Episode
+    memory: Arm
+    trace: Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,58 +58,52 @@ class Talking(Errands):
 
     def say(self, message: str, memory: Arm, session: str, again: EpisodeId | None = None) -> None:
         """Answer a message. `again` is the episode that it takes the place of, or asks once more."""
-        answered: list[tuple[Replied, Trace]] = []
         talked, temperature = False, 0.0
 
-        def work() -> Iterator[Message]:
+        def begin() -> Iterator[ConversationEvent]:
             nonlocal talked, temperature
             talk = self.root.conversation(session)
             talked = bool(self.root.home.ledger.session_turns(session))
             episode, temperature = self._taken_back(message, again)
-            events = talk.say(
+            return talk.say(
                 message, memory=memory, cancelled=self._stop.is_set, again=episode,
                 temperature=temperature,
             )  # fmt: skip
-            for told in self._told(events, memory):
-                if isinstance(told.event, Replied) and told.trace is not None:
-                    answered.append((told.event, told.trace))
-                    self._keep(told.event, told.trace)
-                yield told
+
+        if answer := self._answered(begin, memory):
+            self._find_out(answer, talked=talked, sampled=temperature > 0)
+
+    def _answered(
+        self, begin: Callable[[], Iterator[ConversationEvent]], memory: Arm
+    ) -> Answer | None:
+        """Tell the screen of a reply as it comes; returns it when somebody asked and it came to its end."""
+        answer: Answer | None = None
+
+        def work() -> Iterator[Message]:
+            nonlocal answer
+            found: tuple[Recollection, ...] = ()
+            for event in gathered(begin()):
+                trace = None
+                if isinstance(event, Recollected):
+                    found = event.recollections
+                elif isinstance(event, Replied):
+                    trace = Trace(
+                        adapter=self.adapter if adapter_for(memory) else None, found=found,
+                        tokens=event.reply_tokens, seconds=event.seconds, stopped=event.stopped,
+                    )  # fmt: skip
+                    if is_question(event.episode.said) and not event.stopped:
+                        answer = Answer(episode=event.episode, memory=memory, trace=trace)
+                    self._keep(event.episode, trace, asked=answer is not None)
+                yield Talked(event, trace)
 
         self._run(THINKING, work)
-        for reply, trace in answered:
-            if not _asked(reply):
-                continue
-            parts = Parts(
-                worn=trace.adapter is not None,
-                looked_up=bool(trace.found),
-                # The prompt that quotes what was looked up has no earlier turns.
-                talked=talked and memory in ("auto", "buffer") and not trace.found,
-                sampled=temperature > 0,
-                tokens=trace.tokens,
-            )
-            self._owe(Owed(episode=reply.episode, parts=parts, adapter=self.adapter, trace=trace))
-            self.measure()
+        return answer
 
-    def _told(self, events: Iterator[ConversationEvent], memory: Arm) -> Iterator[Talked]:
-        """The events for the screen; the reply with how it came about."""
-        found: tuple[Recollection, ...] = ()
-        for event in gathered(events):
-            trace = None
-            if isinstance(event, Recollected):
-                found = event.recollections
-            elif isinstance(event, Replied):
-                trace = Trace(
-                    adapter=self.adapter if adapter_for(memory) else None, found=found,
-                    tokens=event.reply_tokens, seconds=event.seconds, stopped=event.stopped,
-                )  # fmt: skip
-            yield Talked(event, trace)
-
-    def _keep(self, reply: Replied, trace: Trace) -> None:
+    def _keep(self, episode: Episode, trace: Trace, *, asked: bool) -> None:
         """Write down how a reply came about; where an answer came from is found out later, or never."""
-        if _asked(reply):
-            trace = replace(trace, provenance=Provenance(source=Source.UNMEASURED))
-        self.root.home.ledger.keep_trace(reply.episode, trace)
+        if episode.id > 0:  # else it is private
+            unknown = Provenance(source=Source.UNMEASURED) if asked else None
+            self.root.home.ledger.keep_trace(episode, replace(trace, provenance=unknown))
 
     def _taken_back(self, message: str, again: EpisodeId | None) -> tuple[Episode | None, float]:
         """The episode to answer anew, and how warm; None where the words are new, or a night has learnt the old."""
@@ -118,18 +121,21 @@ class Talking(Errands):
 
     def whisper(self, message: str, memory: Arm) -> None:
         """Answer a message that is logged nowhere; it may use what is remembered."""
+        talked = self._private is not None
 
-        def work() -> Iterator[Message]:
+        def begin() -> Iterator[ConversationEvent]:
             if self._private is None:
                 self._private = self.root.conversation("", private=True)
-            events = self._private.say(message, memory=memory, cancelled=self._stop.is_set)
-            yield from self._told(events, memory)
+            return self._private.say(message, memory=memory, cancelled=self._stop.is_set)
 
-        self._run(THINKING, work)
+        if answer := self._answered(begin, memory):
+            self._find_out(answer, talked=talked, sampled=False)
 
     def fall_silent(self) -> None:
         """Forget the private talk."""
         self._private = None
+        for owed in [o for o in self._owed if o.episode.id < 0]:
+            self._owed.remove(owed)
 
     # -------------------------------------------------------------- measuring
 
@@ -137,6 +143,18 @@ class Talking(Errands):
     def owes(self) -> bool:
         """Whether the source of an answer is still to be found out."""
         return bool(self._owed)
+
+    def _find_out(self, answer: Answer, *, talked: bool, sampled: bool) -> None:
+        """Where an answer came from: now, or when there is time."""
+        trace = answer.trace
+        # The prompt that quotes what was looked up has no earlier turns.
+        talked = talked and answer.memory in ("auto", "buffer") and not trace.found
+        parts = Parts(
+            worn=trace.adapter is not None, looked_up=bool(trace.found), talked=talked,
+            sampled=sampled, tokens=trace.tokens,
+        )  # fmt: skip
+        self._owe(Owed(episode=answer.episode, parts=parts, adapter=self.adapter, trace=trace))
+        self.measure()
 
     def _owe(self, owed: Owed) -> None:
         for earlier in [o for o in self._owed if o.episode.id == owed.episode.id]:
@@ -171,8 +189,3 @@ class Talking(Errands):
         except Exception as error:  # noqa: BLE001  # a badge is no reason to trouble anybody
             self._target.note_error(error)
         return Provenance(source=Source.UNMEASURED)
-
-
-def _asked(reply: Replied) -> bool:
-    """Whether somebody asked, and was answered to the end: then it is found out where that came from."""
-    return is_question(reply.episode.said) and not reply.stopped

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from driving import CAT, idle, say, seen, until
-from stage import Held, make_stage_root
+from stage import Answer, ByPrompt, Held, make_stage_root
 from textual.pilot import Pilot
 
 from agent.conversation import Recall
-from agent.scripted_model import ScriptedModel
 from memory.config import save_setting
 from memory.episode import Turn
 from memory.trace import Source
@@ -26,26 +25,6 @@ from tui.widgets.message_box import MessageBox
 
 ASKED = "What is my cat called?"
 NO = "You haven't told me that."
-Answer = Callable[[Sequence[Turn], bool], str]
-
-
-class ByPrompt(ScriptedModel):
-    """Answers by all turns, and by whether it wears the night's adapter."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__()
-        self.answers = answer
-        self.longest: list[int] = []
-
-    def stream(
-        self, turns: Any, sampling: Any, *, adapter: bool = True, cancelled: Any = lambda: False
-    ) -> Any:
-        self.longest.append(sampling.max_tokens)
-        self._script = lambda _: self.answers(turns, adapter)
-        return super().stream(turns, sampling, adapter=adapter, cancelled=cancelled)
-
-    def wear(self, adapter: Path | None) -> None:
-        del adapter
 
 
 @pytest.fixture
@@ -206,6 +185,24 @@ async def test_an_answer_that_was_not_measured_before_the_end_says_so(
     assert "measured" not in seen(app, ".source")
     await app.screen.show_session()
     assert seen(app, ".source").count("· not measured") == 1
+
+
+async def test_a_private_answer_has_its_source_too_and_leaves_nothing_of_it(
+    pilot: Pilot[None], root: Any, home_path: Path
+) -> None:
+    app: Any = pilot.app
+    for again in (False, True):  # each private talk begins anew
+        app.screen.query_one(MessageBox).write("/private")
+        await pilot.press("enter")
+        await say(pilot, CAT)
+        await say(pilot, ASKED)
+        await until(pilot, lambda: "≡ from this talk" in str(app.screen.talk.last.badge.content))
+        assert len(app.screen.query(Exchange)) == (4 if again else 2)
+        app.screen.query_one(MessageBox).write("/private")
+        await pilot.press("enter")
+    await until(pilot, idle(app))
+    assert not root.home.ledger._rows("SELECT * FROM traces")
+    assert not any(b"Biscuit" in p.read_bytes() for p in home_path.rglob("*") if p.is_file())
 
 
 async def test_without_the_weights_none_are_named(pilot: Pilot[None], root: Any) -> None:

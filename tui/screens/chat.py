@@ -185,7 +185,7 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
             exchange, self._open = self._open, None
             if exchange is not None:
                 await exchange.end()
-                exchange.episode = event.episode.id or None
+                exchange.episode = event.episode.id
                 await exchange.tell_source(Badge(message.trace))
             self._used = event.prompt_tokens + event.reply_tokens
             self._speed = event.reply_tokens / max(event.seconds, 1e-6)
@@ -237,7 +237,7 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
         last = self.talk.last
         if last is None or not self.free():
             return
-        if last.episode is None:
+        if not last.logged:
             self.note("A private message can't be asked again; it is nowhere.")
         else:
             await self._ask(last.said, last.episode)
@@ -245,7 +245,7 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
     def action_edit(self) -> None:
         """Bring the last message back, to send it in other words."""
         last = self.talk.last
-        if last is not None and last.episode is not None:
+        if last is not None and last.logged:
             self._editing = last.episode
             box = self.query_one(MessageBox)
             box.write(last.said)

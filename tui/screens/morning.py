@@ -40,10 +40,10 @@ def verdict(report: dict[str, Any], number: int | None = None) -> str:
     learned, kept = report.get("learned"), report.get("kept_back")
     if learned is None or kept is None:
         return f"✗ {name} came to nothing; the buffer is as it was."
-    lines = [
-        f"✓ {name}: {len(learned)} of {len(learned) + len(kept)} memories moved into the weights; "
-        f"{len(kept)} stay."
-    ]
+    stay = "1 stays" if len(kept) == 1 else f"{len(kept)} stay"
+    count = len(learned) + len(kept)
+    memories = "memory" if count == 1 else "memories"
+    lines = [f"✓ {name}: {len(learned)} of {count} {memories} moved into the weights; {stay}."]
     lines += [f"  ◆ {m['text']}" for m in learned[:MOST_TEXTS]]
     if len(learned) > MOST_TEXTS:
         lines.append(f"  ◆ and {len(learned) - MOST_TEXTS} more")

@@ -36,7 +36,7 @@ class Transcript(VerticalScroll):
             if e.id in traces or (e.replied and is_question(e.said)):
                 await exchange.tell_source(Badge(traces.get(e.id)))
         if episodes:
-            self.scroll_end(animate=False)
+            self.anchor()  # at the end, also when it is shown only later
 
     async def add(self, exchange: Exchange) -> None:
         """A message that is being answered; what stood here for want of one goes."""
@@ -64,8 +64,9 @@ class Transcript(VerticalScroll):
     @property
     def last_logged(self) -> EpisodeId | None:
         """The latest exchange here that is in the ledger."""
-        return next((e.episode for e in reversed(self.query(Exchange)) if e.episode), None)
+        return next((e.episode for e in reversed(self.query(Exchange)) if e.logged), None)
 
     def badge(self, episode: EpisodeId) -> Badge | None:
         """The badge of an exchange that stands here."""
-        return next((e.badge for e in self.query(Exchange) if e.episode == episode), None)
+        here = (e.badge for e in reversed(self.query(Exchange)) if e.episode == episode)
+        return next(here, None)  # of private ones the latest: each talk counts them anew
