@@ -14,7 +14,7 @@ ANEW = bool(os.environ.get("SOMNUS_PICTURES"))
 async def changed(pilot: Pilot[None], file: Path) -> str:
     """The words of the picture if it isn't the one in the file; nothing if it is, or is taken anew."""
     wanted = file.read_text() if file.exists() and not ANEW else None
-    picture, pause = "", 0.05 if wanted else 0.4
+    picture, pause = "", 0.02 if wanted else 0.3
     for _ in range(int(5 / pause)):
         await pilot.pause(pause)
         before, picture = picture, plain(pilot.app.export_screenshot(title="somnus"))

@@ -89,7 +89,6 @@ def furnish(home: Home, many: int) -> None:
     for number in (1, 2):
         mine = memories[(number - 1) * many // 3 : number * many // 3]
         ledger.begin_night([m.episode for m in mine], None)
-        ledger.run(lambda db: db.execute("UPDATE nights SET started = ?", (NOON.isoformat(),)))
         passed, kept = mine[:-1], mine[-1:]
         for m in passed:
             ledger.set_memory(m.id, state=MemoryState.CONSOLIDATED, night=number)
@@ -145,6 +144,11 @@ def a_night() -> list[NightEvent]:
     ]  # fmt: skip
 
 
+def at_noon(home: Home) -> None:
+    """All nights so far began then: for who has a clock of that day."""
+    home.ledger.run(lambda db: db.execute("UPDATE nights SET started = ?", (NOON.isoformat(),)))
+
+
 def ended(home: Home) -> None:
     """That night has come to its end."""
     report: dict[str, Any] = {
@@ -156,7 +160,7 @@ def ended(home: Home) -> None:
     }  # fmt: skip
     ledger = home.ledger
     ledger.begin_night([], None)
-    ledger.run(lambda db: db.execute("UPDATE nights SET started = ?", (NOON.isoformat(),)))
+    at_noon(home)
     ledger.advance(3, Phase.CLEARED, finished=NOON + timedelta(hours=3), report=report)
 
 

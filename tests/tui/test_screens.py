@@ -83,10 +83,12 @@ async def test_recall_shows_worse_before_better_and_what_later_nights_still_knew
     await pilot.press("f5")
     await pilot.pause()
     assert "↑ 7 better, ↓ 0 worse" in seen(pilot.app, "#bars")  # type: ignore[arg-type]
+    assert "▸Last night's exam" in shown(pilot.app)
     await pilot.press("t")
     await pilot.pause()
     assert "night 1: 3/4 … night 2: 3/4" in seen(pilot.app, "#bars")  # type: ignore[arg-type]
     assert "learnt in" in shown(pilot.app) and "3/3" in shown(pilot.app)
+    assert "▸Nights so far" in shown(pilot.app) and "▸Last" not in shown(pilot.app)
 
 
 async def test_a_question_file_of_your_own_is_asked_under_every_arm(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from driving import idle, until
 from pictures import changed
-from stage import NOON, a_night, answered, ended, furnish, make_stage_root, traced
+from stage import NOON, a_night, answered, at_noon, ended, furnish, make_stage_root, traced
 from textual.command import CommandList
 from textual.pilot import Pilot
 
@@ -86,6 +86,7 @@ async def test_the_screens_look_as_they_did(
 ) -> None:
     root = make_stage_root(embedder)(Options(home=home_path))
     furnish(root.home, 12)
+    at_noon(root.home)
     ledger = root.home.ledger
     for memory, state in enumerate((MemoryState.SUPERSEDED, MemoryState.QUARANTINED), start=11):
         ledger.set_memory(MemoryId(memory), state=state, reason="a document says it")
