@@ -186,6 +186,7 @@ class Conversation:
         self._recall = recall or Recall()
         self.session = session
         self._private: list[Turn] | None = [] if private else None
+        self._whispers = 0
 
     def say(
         self,
@@ -242,7 +243,10 @@ class Conversation:
     def _logged(self, message: str) -> Episode:
         if self._private is None:
             return self._ledger.append(message, session=self.session)
-        return Episode(id=EpisodeId(0), said=message, replied=None, at=datetime.now(UTC))
+        self._whispers += 1  # ids below zero: told apart on the screen, and in no ledger
+        return Episode(
+            id=EpisodeId(-self._whispers), said=message, replied=None, at=datetime.now(UTC)
+        )
 
     def _replied(self, episode: Episode, reply: str) -> Episode:
         if self._private is None:

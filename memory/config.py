@@ -27,15 +27,15 @@ class Config(BaseSettings):
     )
 
     model: str | None = None
-    """The language model: a Hugging Face id, a checkpoint folder, a .gguf file; None is the default model."""
+    """The language model: a Hugging Face id, a checkpoint folder or a .gguf file; without one, the default model."""
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda(:[0-9]+)?|mps)$")
-    """auto, cpu, cuda, cuda:N or mps."""
+    """What it computes on: auto, cpu, cuda, cuda:N or mps."""
     dtype: str = Field(default="auto", pattern="^(auto|float32|bfloat16|float16)$")
-    """auto, float32, bfloat16 or float16."""
+    """How precisely: auto, float32, bfloat16 or float16."""
     seed: int = 0
-    """Everything random follows from it."""
+    """Everything random follows from this number."""
     student: str | None = None
-    """A larger model to distil into; none by default."""
+    """A larger model that learns from the smaller one and talks in its place; without one, the model itself learns."""
     sleep_at: str = Field(default="03:30", pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")
     """Local time of the nightly sleep, HH:MM."""
     budget_minutes: float = Field(default=60.0, ge=LEAST_MINUTES, allow_inf_nan=False)
@@ -49,25 +49,25 @@ class Config(BaseSettings):
     on_power: bool = True
     """Whether nights that nobody asked for need mains power."""
     recollections: int = Field(default=4, ge=1, le=50)
-    """Episodes retrieved for a reply."""
+    """The most that is looked up in the buffer for a reply."""
     min_similarity: float = Field(default=0.2, ge=-1, le=1)
-    """Least cosine similarity of a recollection …"""
+    """How alike a question and what is looked up are at least: their cosine, -1 to 1."""
     min_similarity_worn: float = Field(default=0.3, ge=-1, le=1)
-    """… and once a night's adapter is worn: what resembles a question less, the weights know better."""
+    """The same once a night's adapter is worn: what resembles a question less, the weights know better."""
     reply_tokens: int = Field(default=256, ge=1)
-    """Longest reply."""
+    """The longest reply, in tokens."""
     context_tokens: int = Field(default=2048, ge=128)
-    """Longest prompt."""
+    """The longest prompt, in tokens."""
     keep_adapters: int = Field(default=5, ge=2)
-    """Adapters of earlier nights kept on disk."""
+    """How many nights' adapters are kept on disk."""
     keep_adapters_mb: int = Field(default=500, ge=1)
-    """The most they may take, in MB."""
+    """The most that they may take there, in MB."""
     rehearsal_texts: int = Field(default=64, ge=8)
-    """Texts of the base by which a night keeps general ability."""
+    """How many texts of the base a night rehearses, so that general ability stays."""
     dreams_per_memory: int = Field(default=84, ge=4, le=400)
-    """Dreams sampled for each memory."""
+    """How many dreams are dreamt of each memory."""
     theme: str = Field(default="dark", pattern="^(dark|light|ansi)$")
-    """dark, light or ansi (the terminal's own colours)."""
+    """The app's colours: dark, light or ansi (the terminal's own)."""
     animation: bool = True
     """Whether the app may animate."""
     keys: dict[str, str] = Field(default_factory=dict)

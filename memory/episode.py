@@ -81,7 +81,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
-    """What the user said and the reply, if there was one. `id` grows with time."""
+    """What the user said and the reply, if there was one. `id` grows with time; below zero it is a private one's."""
 
     id: EpisodeId
     said: str

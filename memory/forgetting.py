@@ -84,6 +84,7 @@ def _forgotten(ledger: Ledger, find: Callable[[], list[Memory]], words: str = ""
         note_for_unlearning(ledger, trained)
         receipt["episodes"] = _blot_episodes(db, ledger, gone, words)
         receipt["dreams"], receipt["answers"] = _delete_traces(db, gone, words)
+        _cut_traces(db, gone, words)
         _blot_notes(db, ledger, gone, words)
         for m in known:
             ledger.set_memory(m.id, text="", reason="", pinned=False, state=MemoryState.FORGOTTEN)
@@ -155,6 +156,22 @@ def _delete_traces(db: sqlite3.Connection, gone: Sequence[Memory], words: str) -
     db.executemany("DELETE FROM dreams WHERE id = ?", [(i,) for i in dreams])
     db.executemany("DELETE FROM answers WHERE id = ?", [(i,) for i in answers])
     return len(dreams), len(answers)
+
+
+def _cut_traces(db: sqlite3.Connection, gone: Sequence[Memory], words: str) -> None:
+    """Delete the traces of replies that lead to these memories, or tell of them in what else was answered."""
+    of, told, every = {m.id for m in gone}, {m.episode for m in gone}, [m.text for m in gone]
+
+    def gives_away(answer: str) -> bool:
+        return tells(answer, words) or any(
+            blot_reply(answer, text, same_episode=False) != answer for text in every
+        )
+
+    for r in db.execute("SELECT * FROM traces").fetchall():
+        others = (r["without_buffer"], r["without_weights"], r["without_both"])
+        found = {episode for episode, _ in json.loads(r["found"])}
+        if r["memory"] in of or told & found or any(gives_away(o) for o in others if o):
+            db.execute("DELETE FROM traces WHERE episode = ?", (r["episode"],))
 
 
 def _blot_notes(db: sqlite3.Connection, ledger: Ledger, gone: Sequence[Memory], words: str) -> None:

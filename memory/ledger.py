@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from memory.database import iso, where
 from memory.diary import Diary
 from memory.episode import Episode, EpisodeId, Memory, MemoryId, MemoryState, Origin, Role, Turn
 from memory.errors import InputError
+from memory.store import Recollection
+from memory.trace import Provenance, Source, Trace
 
 Said = tuple[str, str | None, datetime | None, Origin]
 BOOKMARKS = "bookmarks"  # the note of how far long messages were read
@@ -132,6 +135,46 @@ class Ledger(Diary):
             if e.replied is not None:
                 turns.append(Turn(role=Role.ASSISTANT, content=e.replied, at=e.at))
         return turns
+
+    # ----------------------------------------------------------------- traces
+
+    def keep_trace(self, episode: Episode, trace: Trace) -> None:
+        """Keep how the reply of an episode came about; nothing where it has another reply by now, or none."""
+        p, m = trace.provenance, trace.provenance.memory if trace.provenance else None
+        with self.transaction():
+            self._sql(
+                "INSERT OR REPLACE INTO traces SELECT id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM episodes"
+                " WHERE id = ? AND replied IS ?",
+                (
+                    trace.adapter, json.dumps([(r.episode.id, r.similarity) for r in trace.found]),
+                    trace.tokens, trace.seconds, trace.stopped, p and p.source.value, p and p.without_buffer,
+                    p and p.without_weights, p and p.without_both, m and m.id, m and m.night,
+                    episode.id, episode.replied,
+                ),
+            )  # fmt: skip
+
+    def traces(self, ids: Iterable[EpisodeId]) -> dict[EpisodeId, Trace]:
+        """What is known of how these episodes' replies came about; nothing of those that have no trace."""
+        rows = self._rows_with("SELECT * FROM traces WHERE episode IN ({})", ids)
+        found = {r["episode"]: json.loads(r["found"]) for r in rows}
+        told = {e.id: e for e in self.episodes(i for some in found.values() for i, _ in some)}
+        return {
+            EpisodeId(r["episode"]): Trace(
+                adapter=r["adapter"],
+                found=tuple(Recollection(episode=told[i], similarity=s) for i, s in found[r["episode"]]),
+                tokens=r["tokens"], seconds=r["seconds"], stopped=bool(r["stopped"]),
+                provenance=self._provenance(r) if r["source"] else None,
+            )
+            for r in rows
+        }  # fmt: skip
+
+    def _provenance(self, r: sqlite3.Row) -> Provenance:
+        memory = None if r["memory"] is None else self.memory(MemoryId(r["memory"]))
+        return Provenance(
+            source=Source(r["source"]), without_buffer=r["without_buffer"],
+            without_weights=r["without_weights"], without_both=r["without_both"],
+            memory=replace(memory, night=r["night"]) if memory and memory.text else None,
+        )  # fmt: skip
 
     # --------------------------------------------------------------- memories
 

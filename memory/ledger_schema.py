@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
+
+# A trace is of one reply: whatever becomes of the reply, its trace goes.
+TRACES = """
+CREATE TABLE traces (
+    episode INTEGER PRIMARY KEY REFERENCES episodes (id),
+    adapter TEXT,
+    found TEXT NOT NULL,          -- JSON list of (episode, similarity): no words that would have to be forgotten
+    tokens INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    stopped INTEGER NOT NULL,
+    source TEXT,
+    without_buffer TEXT,
+    without_weights TEXT,
+    without_both TEXT,
+    memory INTEGER,
+    night INTEGER                 -- that had learnt the memory: it may be undone since
+) STRICT;
+CREATE TRIGGER traces_end AFTER UPDATE OF replied ON episodes BEGIN DELETE FROM traces WHERE episode = old.id; END;
+"""
 
 UPGRADES = {
     # from this version to the next; applied in one transaction
     1: "ALTER TABLE nights ADD COLUMN sha256 TEXT;\n",
+    2: TRACES,
 }
 
 SCHEMA = """
@@ -75,3 +95,4 @@ CREATE TABLE answers (
     control_right INTEGER NOT NULL
 ) STRICT;
 """
+SCHEMA += TRACES

@@ -18,7 +18,7 @@ from tui.bridge import Bridge
 from tui.harmless import Harmless
 from tui.hearing import SCREENS, Hearing
 from tui.root import Root
-from tui.screens.base import LOAD_AGAIN, SomnusScreen
+from tui.screens.base import LOAD_AGAIN, SomnusScreen, keep_still
 from tui.screens.chat import ChatScreen
 from tui.screens.help import HelpScreen, keys_of
 from tui.screens.journal import Journal, LogScreen
@@ -58,10 +58,10 @@ class SomnusApp(Hearing):
         self.root = root
         root.home  # noqa: B018  # opened here: two threads that find it closed would both open it
         self.bridge = Bridge(root, self)
-        self.journal = Journal(root.path / LOG)
+        self.clock: Callable[[], datetime] = lambda: datetime.now().astimezone()
+        self.journal = Journal(root.path / LOG, lambda: self.clock())
         self.session = ""
         self.new_session()
-        self.clock: Callable[[], datetime] = lambda: datetime.now().astimezone()
         self.vigil = Vigil(self)
         self.tried: datetime | None = None  # the scheduled time that a night was last begun for
 
@@ -131,6 +131,10 @@ class SomnusApp(Hearing):
     def action_sleep_now(self) -> None:
         """Show the plan first; the sleep screen's button starts it."""
         self.action_show("sleep")
+
+    def action_command_palette(self) -> None:
+        super().action_command_palette()
+        self.call_after_refresh(lambda: keep_still(self.screen))
 
     def action_help(self) -> None:
         if isinstance(self.screen, HelpScreen):

@@ -104,6 +104,8 @@ class Bridge(Talking):
             yield from self._give_night_up()  # it may have learnt this already
             fresh = ledger.add_memories([(e.id, e.said, e.at) for e in ledger.episodes(episodes)])
             receipt = forget(ledger, [*memories, *(m.id for m in fresh)])
+            self._owe_no_more()
+            self.fall_silent()  # a private talk may tell it, too
             undone = unlearn(ledger, self.root.home.adapters)
             if undone:
                 self._wake()

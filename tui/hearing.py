@@ -18,6 +18,7 @@ from sleep.events import NightEnded
 from tui.screens import messages as m
 from tui.screens.base import SomnusScreen, not_loaded
 from tui.screens.chat import ChatScreen
+from tui.screens.dialogue import Dialogue
 from tui.screens.memory import MemoryScreen
 from tui.screens.morning import mark_seen, verdict
 from tui.screens.recall import RecallScreen
@@ -115,7 +116,7 @@ class Hearing(App[None]):
 
     @while_open
     async def on_talked(self, message: m.Talked) -> None:
-        await self.screen_of(ChatScreen).talked(message.event)
+        await self.screen_of(ChatScreen).talked(message)
 
     @while_open
     def on_measuring(self, message: m.Measuring) -> None:
@@ -140,9 +141,12 @@ class Hearing(App[None]):
         self.screen_of(RecallScreen).stopped(message)
 
     @while_open
-    def on_forgot(self, message: m.Forgot) -> None:
-        self.screen_of(MemoryScreen).refill()
-        self.journal.lines.clear()  # errors quote
+    async def on_forgot(self, message: m.Forgot) -> None:
+        self.journal.forgot()
+        self.clear_notifications()
+        for screen in {*map(self.screen_of, SCREENS.values()), *self.screen_stack}:
+            if isinstance(screen, SomnusScreen | Dialogue):
+                await screen.forgot()
         text = f"Forgotten: {message.count}."
         if message.nights:
             text += f" The weights forget it too: what they learnt since night {message.nights[0]} waits in the buffer."

@@ -23,7 +23,7 @@ from memory.undoing import unlearn
 def first_version(path: Path) -> None:
     """A home as the first version wrote it: an episode learnt in a night, another one waiting."""
     path.mkdir(mode=0o700)
-    lines = ledger_schema.SCHEMA.splitlines()
+    lines = ledger_schema.SCHEMA.removesuffix(ledger_schema.TRACES).splitlines()
     at = next(i for i, line in enumerate(lines) if "sha256" in line)
     lines[at - 1] = lines[at - 1].replace("report TEXT,", "report TEXT ")
     with sqlite3.connect(path / "ledger.db") as db:
@@ -67,10 +67,14 @@ def test_an_upgraded_ledger_has_the_tables_of_a_new_one(home_path: Path, tmp_pat
     columns = []
     for file in (home_path / "ledger.db", tmp_path / "new.db"):
         db = sqlite3.connect(file)
-        tables = sorted(
-            r[0] for r in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        made = db.execute("SELECT type, name FROM sqlite_schema ORDER BY name").fetchall()
+        tables = [name for kind, name in made if kind == "table"]
+        columns.append(
+            [
+                made,
+                {t: [r[1:3] for r in db.execute(f"PRAGMA table_info({t})")] for t in tables},
+            ]
         )
-        columns.append({t: [r[1:3] for r in db.execute(f"PRAGMA table_info({t})")] for t in tables})
         db.close()
     assert columns[0] == columns[1]
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from agent.scripted_model import ScriptedModel
-from memory.episode import DreamKind, ExamAnswer, MemoryState, Phase
+from memory.episode import DreamKind, ExamAnswer, MemoryState, Phase, Turn
 from memory.home import Home
+from memory.store import Recollection
+from memory.trace import Provenance, Source, Trace
 from sleep.events import (
     DreamDreamt,
     NightBegan,
@@ -23,6 +25,7 @@ from sleep.events import (
 )
 from tui.root import Root
 
+Answer = Callable[[Sequence[Turn], bool], str]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -33,6 +36,25 @@ class WearingModel(ScriptedModel):
 
     def wear(self, adapter: Path | None) -> None:
         self.worn = adapter
+
+
+class ByPrompt(ScriptedModel):
+    """Answers by all turns, and by whether it wears the night's adapter."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answers = answer
+        self.longest: list[int] = []
+
+    def stream(
+        self, turns: Any, sampling: Any, *, adapter: bool = True, cancelled: Any = lambda: False
+    ) -> Any:
+        self.longest.append(sampling.max_tokens)
+        self._script = lambda _: self.answers(turns, adapter)
+        return super().stream(turns, sampling, adapter=adapter, cancelled=cancelled)
+
+    def wear(self, adapter: Path | None) -> None:
+        del adapter
 
 
 def make_stage_root(embedder: Any) -> type[Root]:
@@ -120,6 +142,68 @@ def a_night() -> list[NightEvent]:
         )
         for i in range(1, 25)
     ]  # fmt: skip
+
+
+def at_noon(home: Home) -> None:
+    """All nights so far began then: for who has a clock of that day."""
+    home.ledger.run(lambda db: db.execute("UPDATE nights SET started = ?", (NOON.isoformat(),)))
+
+
+def ended(home: Home) -> None:
+    """That night has come to its end."""
+    report: dict[str, Any] = {
+        "night": 3, "outcome": "cleared",
+        "learned": [{"id": i, "text": f"My {i}th book is called Volume {i}."} for i in range(8, 14)],
+        "kept_back": [{"id": 7, "text": "My 7th book is called Volume 7.", "reason": "1 of 3 exam questions right"}],
+        "faded": [{"id": 2, "text": "My 2th book is called Volume 2.", "reason": "0 of 3"}],
+        "exam": {"before": 0, "after": 19, "asked": 21}, "drift": {"rise": 0.012},
+    }  # fmt: skip
+    ledger = home.ledger
+    ledger.begin_night([], None)
+    at_noon(home)
+    ledger.advance(3, Phase.CLEARED, finished=NOON + timedelta(hours=3), report=report)
+
+
+def traced(home: Home) -> None:
+    """The first talk ends with a question, and it is known where the answer came from."""
+    ledger = home.ledger
+    asked = ledger.append(
+        "What is my 2nd book called?", replied="Your 2nd book is called **Volume 2**.",
+        at=NOON + timedelta(hours=1), session="app-first",
+    )  # fmt: skip
+    told = ledger.episodes()[2]
+    provenance = Provenance(
+        source=Source.BOTH, without_buffer="Volume 2.", without_weights="Volume 2.",
+        without_both="You haven't told me that.", memory=ledger.memories()[2],
+    )  # fmt: skip
+    ledger.keep_trace(
+        asked,
+        Trace(
+            adapter="night-0002", found=(Recollection(episode=told, similarity=0.81),), tokens=9,
+            seconds=0.4, provenance=provenance,
+        ),
+    )  # fmt: skip
+
+
+def answered() -> dict[str, Any]:
+    """The document of a recall: two questions under every arm."""
+    told = (
+        ("What is my 3rd book called?", "Volume 3."),
+        ("Which of my books is the 5th?", "Volume 5."),
+    )
+    right = {"none": 0, "buffer": 1, "weights": 2, "auto": 2}
+    return {
+        "model": "scripted", "adapter": "night-0002", "questions": 2,
+        "arms": {
+            arm: {"right": n, "asked": 2, "prompt_tokens": 61.5 if arm in ("buffer", "auto") else 28.0}
+            for arm, n in right.items()
+        },
+        "answers": [
+            {"question": q, "arm": arm, "right": i < n, "answer": a if i < n else "You haven't told me that."}
+            for i, (q, a) in enumerate(told)
+            for arm, n in right.items()
+        ],
+    }  # fmt: skip
 
 
 class Held:

@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from driving import CAT, idle, say, seen, until
-from stage import Held
+from stage import Answer, ByPrompt, Held, make_stage_root
 from textual.pilot import Pilot
 
 from agent.conversation import Recall
-from agent.scripted_model import ScriptedModel
 from memory.config import save_setting
 from memory.episode import Turn
-from tui.root import Root
+from memory.trace import Source
+from tui.app import SomnusApp
+from tui.root import Options, Root
 from tui.screens.measuring import Parts, measure
-from tui.widgets.badge import Source, judge
+from tui.widgets.badge import judge
 from tui.widgets.exchange import Exchange
 from tui.widgets.message_box import MessageBox
 
 ASKED = "What is my cat called?"
 NO = "You haven't told me that."
-Answer = Callable[[Sequence[Turn], bool], str]
-
-
-class ByPrompt(ScriptedModel):
-    """Answers by all turns, and by whether it wears the night's adapter."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__()
-        self.answers = answer
-        self.longest: list[int] = []
-
-    def stream(
-        self, turns: Any, sampling: Any, *, adapter: bool = True, cancelled: Any = lambda: False
-    ) -> Any:
-        self.longest.append(sampling.max_tokens)
-        self._script = lambda _: self.answers(turns, adapter)
-        return super().stream(turns, sampling, adapter=adapter, cancelled=cancelled)
-
-    def wear(self, adapter: Path | None) -> None:
-        del adapter
 
 
 @pytest.fixture
@@ -158,3 +139,78 @@ async def test_an_answer_whose_measuring_is_interrupted_is_measured_when_idle(
     assert "≡ from this talk" in str(first.badge.content)
     assert not any("from this talk" in str(o.badge.content) for o in others)
     await until(pilot, idle(app))
+
+
+async def test_a_badge_outlives_a_restart_with_what_stands_behind_it(
+    embedder: Any, home_path: Path
+) -> None:
+    def opened() -> SomnusApp:
+        return SomnusApp(make_stage_root(embedder)(Options(home=home_path)))
+
+    app = opened()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, idle(app))
+        await say(pilot, CAT)
+        await say(pilot, ASKED)
+        await until(pilot, lambda: "▤ from the buffer" in seen(app, ".source"))
+        before, session = seen(app, ".source"), app.session
+        assert f"“{CAT}”" in before and "tokens/s" in before
+        app.root.home.ledger.append(
+            "Is it warm?", replied="Yes.", session=session
+        )  # in an old home
+    app.root.close()
+    app = opened()
+    app.session = session
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, idle(app))
+        assert seen(app, ".source") == f"{before}\n· not measured"
+        app.screen.query_one(MessageBox).write("/why")
+        await pilot.press("enter")
+        await until(pilot, lambda: "Nothing was kept" in seen(app, ".note"))
+        await app.screen.query(Exchange).last().remove()
+        app.screen.query_one(MessageBox).write("/why")
+        await pilot.press("enter")
+        await until(pilot, lambda: "without both" in seen(app, ".note"))
+        assert CAT in seen(app, ".note")
+    app.root.close()
+
+
+async def test_an_answer_that_was_not_measured_before_the_end_says_so(
+    pilot: Pilot[None], root: Any
+) -> None:
+    app: Any = pilot.app
+    app.bridge.measure = lambda: None
+    await say(pilot, CAT)
+    await say(pilot, ASKED)
+    assert "measured" not in seen(app, ".source")
+    await app.screen.show_session()
+    assert seen(app, ".source").count("· not measured") == 1
+
+
+async def test_a_private_answer_has_its_source_too_and_leaves_nothing_of_it(
+    pilot: Pilot[None], root: Any, home_path: Path
+) -> None:
+    app: Any = pilot.app
+    for again in (False, True):  # each private talk begins anew
+        app.screen.query_one(MessageBox).write("/private")
+        await pilot.press("enter")
+        await say(pilot, CAT)
+        await say(pilot, ASKED)
+        await until(pilot, lambda: "≡ from this talk" in str(app.screen.talk.last.badge.content))
+        assert len(app.screen.query(Exchange)) == (4 if again else 2)
+        app.screen.query_one(MessageBox).write("/private")
+        await pilot.press("enter")
+    await until(pilot, idle(app))
+    assert not root.home.ledger._rows("SELECT * FROM traces")
+    assert not any(b"Biscuit" in p.read_bytes() for p in home_path.rglob("*") if p.is_file())
+
+
+async def test_without_the_weights_none_are_named(pilot: Pilot[None], root: Any) -> None:
+    app: Any = pilot.app
+    app.bridge.adapter = "night-0001"
+    await pilot.press("ctrl+t", "ctrl+t")
+    assert "without the weights" in seen(app, "Gauge")
+    await say(pilot, ASKED)
+    await say(pilot, ASKED)
+    first, second = (str(e.badge.content) for e in app.screen.query(Exchange))
+    assert "no night's weights" in first and "weights of night-0001" in second

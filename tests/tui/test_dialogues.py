@@ -75,6 +75,20 @@ async def test_the_menu_shows_the_keys_in_force(root: Root, home_path: Path) -> 
         assert commands["Memory: Pin"].help.startswith("f12 ")
 
 
+async def test_settings_speak_as_people_do_and_an_empty_box_says_what_holds_instead(
+    pilot: Pilot[None],
+) -> None:
+    app: Any = pilot.app
+    await pilot.press("f10")
+    await until(pilot, lambda: isinstance(app.screen, SettingsScreen))
+    for name, field in Config.model_fields.items():
+        assert field.description and field.description.endswith(".")
+        for strange in ("None", "True", "False", "…"):
+            assert strange not in field.description
+        empty = app.screen.query_one(f"#set-{name}", Input).placeholder
+        assert empty == "name=key name=key" or (written(field.default) in empty and empty)
+
+
 async def test_other_keys_can_be_set_and_taken_back(pilot: Pilot[None], root: Root) -> None:
     app: Any = pilot.app
     for typed, kept, place in (
@@ -118,10 +132,10 @@ async def test_no_cursor_blinks_without_animation(
     app = SomnusApp(root)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, idle(app))
-        for keys in ((), ("f3",), ("f5",), ("ctrl+o",), ("f10",)):
+        for keys in ((), ("f3",), ("f5",), ("ctrl+o",), ("f10",), ("ctrl+p",)):
             await pilot.press(*keys)
-            await pilot.pause()
+            await pilot.pause(0.1)
             boxes = [*app.screen.query(Input), *app.screen.query(TextArea)]
             assert boxes and all(box.cursor_blink is animation for box in boxes)
-            if keys and keys[0] in ("ctrl+o", "f10"):
+            if keys and keys[0] in ("ctrl+o", "f10", "ctrl+p"):
                 await pilot.press("escape")

@@ -167,6 +167,21 @@ def test_a_backup_is_restored_into_a_new_home_only(
     assert len(somnus("memories", "--home", str(new), "--json").document["memories"]) == 1
 
 
+@pytest.mark.parametrize("command", ["backup", "memories export", "nights report 1 --html"])
+def test_no_command_writes_over_a_file_unasked(
+    somnus: Run, slept: Path, tmp_path: Path, command: str
+) -> None:
+    file = tmp_path / "mine"
+    words = [*command.split(), str(file)]
+    file.touch()  # as mktemp makes one
+    assert somnus(*words).code == 0
+    file.write_text("My own words.")
+    printed = somnus(*words)
+    assert printed.code == 2 and file.read_text() == "My own words."
+    assert f"{file} is there already and stays as it is; choose another name" in printed.err
+    assert somnus(*words, "--force").code == 0 and b"My own" not in file.read_bytes()
+
+
 # ---------------------------------------------------------------------------- house and edge
 
 

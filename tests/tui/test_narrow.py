@@ -14,6 +14,7 @@ from memory.episode import DreamKind, ExamAnswer, MemoryId, MemoryState
 from memory.ledger_sessions import list_sessions, rename_session
 from tui.app import SCREENS, SomnusApp
 from tui.root import Root
+from tui.screens.morning import verdict
 from tui.screens.trend import fitting
 from tui.widgets.grid import Grid
 
@@ -87,6 +88,28 @@ async def test_help_and_menu_stand_at_the_foot_at_any_width(
             await pilot.resize_terminal(140, 20)
             await pilot.press("f3")
             await until(pilot, lambda: "x Export" in shown(app) and "^p Menu" in shown(app))
+
+
+async def test_where_there_is_little_room_the_words_of_a_memory_have_it(
+    pilot: Pilot[None],
+) -> None:
+    app: Any = pilot.app
+    await pilot.press("f3")
+    for width, dated in ((80, True), (60, False), (140, True)):
+        await pilot.resize_terminal(width, 20)
+        await until(
+            pilot, lambda dated=dated: ("2026-03-01  " in shown(app).split("─")[0]) is dated
+        )  # type: ignore[misc]
+        assert "My 11th book is called" in shown(app)
+        assert "› 2026-03-01" in seen(app, "#detail")
+
+
+def test_a_card_is_read_at_a_glance_however_much_was_said() -> None:
+    long = "I went on and on " * 50
+    told = {"text": long, "reason": "0 of 3"}
+    card = verdict({"learned": [told] * 9, "kept_back": [told], "faded": [told]}, 3)
+    assert "9 of 10 memories moved into the weights; 1 stays." in card
+    assert len(card.splitlines()) == 9 and max(map(len, card.splitlines())) < 150
 
 
 async def test_a_long_title_of_a_session_takes_one_line(root: Root) -> None:

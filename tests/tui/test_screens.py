@@ -19,6 +19,7 @@ from textual.widgets import Input, RichLog
 from memory.config import save_setting
 from memory.episode import Phase
 from memory.errors import Interrupted
+from memory.trace import Source
 from sleep.events import NightBegan, PhaseBegan, PhaseReached, Progressed
 from sleep.schedule import last_scheduled
 from tui.app import SomnusApp
@@ -26,7 +27,7 @@ from tui.root import Root
 from tui.screens.confirm import Confirm
 from tui.screens.messages import Slept
 from tui.screens.settings import SettingsScreen
-from tui.widgets.badge import Source, judge
+from tui.widgets.badge import judge
 from tui.widgets.message_box import MessageBox
 
 SIZES = [(60, 20), (80, 24), (140, 40)]
@@ -82,10 +83,12 @@ async def test_recall_shows_worse_before_better_and_what_later_nights_still_knew
     await pilot.press("f5")
     await pilot.pause()
     assert "↑ 7 better, ↓ 0 worse" in seen(pilot.app, "#bars")  # type: ignore[arg-type]
+    assert "▸Last night's exam" in shown(pilot.app)
     await pilot.press("t")
     await pilot.pause()
     assert "night 1: 3/4 … night 2: 3/4" in seen(pilot.app, "#bars")  # type: ignore[arg-type]
     assert "learnt in" in shown(pilot.app) and "3/3" in shown(pilot.app)
+    assert "▸Nights so far" in shown(pilot.app) and "▸Last" not in shown(pilot.app)
 
 
 async def test_a_question_file_of_your_own_is_asked_under_every_arm(

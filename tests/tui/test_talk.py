@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,46 @@ async def test_model_and_export_write_what_they_say(
     assert "No such file" in await command(pilot, f"/export {tmp_path / 'no' / 'talk.md'}")
 
 
+async def test_export_writes_over_nothing(
+    pilot: Pilot[None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    await say(pilot, CAT)
+    mine = tmp_path / "mine.md"
+    mine.write_text("My own words.")
+    said = await command(pilot, "/export mine.md")
+    assert f"{mine} is there already and stays as it is; choose another name." in said
+    assert mine.read_text() == "My own words."
+    for count in (2, 3):
+        await command(pilot, "/export")
+        assert len([p for p in tmp_path.glob("app-*.md") if CAT in p.read_text()]) == count - 1
+
+
+async def test_the_gauge_shows_how_full_the_context_is_and_how_fast_the_reply_was(
+    pilot: Pilot[None],
+) -> None:
+    app: Any = pilot.app
+    assert "context ▱▱▱▱▱▱▱▱ 0/2048" in seen(app, "Gauge")
+    await say(pilot, " ".join(["word"] * 900))
+    used = int(seen(app, "Gauge").split("/2048")[0].split()[-1])
+    assert used > 900 and "context ▰▰▰▰" in seen(app, "Gauge")
+    assert seen(app, "Gauge").endswith(" tokens/s")
+
+
+async def test_a_nap_is_a_night_of_five_minutes(pilot: Pilot[None], root: Any) -> None:
+    budgets: list[float | None] = []
+
+    def night(*, budget: float | None = None, **_: Any) -> Iterator[Any]:
+        budgets.append(budget)
+        yield from ()
+
+    root.night = night
+    await command(pilot, "/nap")
+    app: Any = pilot.app
+    await until(pilot, lambda: budgets == [5.0] and not app.bridge.bed.taken)
+    assert app.screen.NAME == "sleep"
+
+
 async def test_sleep_and_help_lead_to_their_screens(pilot: Pilot[None]) -> None:
     await command(pilot, "/help")
     assert isinstance(pilot.app.screen, HelpScreen)
@@ -240,5 +281,7 @@ async def test_the_morning_after_tells_how_the_night_went_once(
         async with app.run_test(size=(80, 24)) as pilot:
             await until(pilot, idle(app))
             assert ("Good morning" in seen(app, "#morning")) is shown
-            assert not shown or "2 of 3 memories moved into the weights" in seen(app, "#morning")
+            assert not shown or "2 of 3 memories moved into the weights; 1 stays." in seen(
+                app, "#morning"
+            )
         root.close()

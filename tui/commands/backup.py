@@ -6,18 +6,20 @@ import argparse
 from pathlib import Path
 
 from tui.commands.shared import opened
+from tui.names import chosen, forceable
 from tui.say import Say
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE")
+    forceable(parser)
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
     from memory.transfer import backup
 
     with opened(args, say, read_only=True) as root:
-        size = backup(root.home, args.file)
+        size = backup(root.home, chosen(args.file, args))
     say.line(f"The home is in {args.file} ({size // 1000} kB).")
     say.document({"written": str(args.file), "bytes": size})
     return 0

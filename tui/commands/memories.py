@@ -17,6 +17,7 @@ from memory.secrets import MASK, masked
 from memory.trust import own_words
 from sleep.words import sentences
 from tui.commands.shared import opened
+from tui.names import chosen, forceable
 from tui.say import Say
 
 NONE_YET = (
@@ -35,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state", choices=[s.value for s in MemoryState], help="only those (list, search)"
     )
+    forceable(parser)
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
@@ -90,7 +92,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
             found = [m for m in found if m.state == args.state]
         if args.action == "export":
             lines, path = exported(ledger), Path(args.what[0])
-            write_atomic(path.absolute(), dump_lines(lines).encode())
+            write_atomic(chosen(path, args), dump_lines(lines).encode())
             say.line(f"{len(lines)} memories written to {path}.")
             say.document({"written": str(path), "memories": len(lines)})
             return 0

@@ -11,6 +11,7 @@ from memory.errors import UsageError
 from memory.paths import write_atomic
 from memory.undoing import undo
 from tui.commands.shared import opened
+from tui.names import chosen, forceable
 from tui.say import Say
 
 NO_NIGHT = "No night yet; `somnus sleep` is the first."
@@ -23,6 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("number", nargs="?", type=int, metavar="N")
     parser.add_argument("--dreams", action="store_true", help="with show: the dream diary")
     parser.add_argument("--html", type=Path, metavar="FILE", help="with report: where to write it")
+    forceable(parser)
 
 
 def run(args: argparse.Namespace, say: Say) -> int:
@@ -61,7 +63,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
                 raise UsageError("Where to? Give --html FILE.")
             from tui.report import page
 
-            write_atomic(args.html.absolute(), page(ledger, night).encode())
+            write_atomic(chosen(args.html, args), page(ledger, night).encode())
             say.line(f"Written to {args.html}.")
             say.document({"written": str(args.html)})
             return 0

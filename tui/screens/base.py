@@ -46,6 +46,9 @@ class SomnusScreen(Screen[None]):
         for places in self.query(Places):
             places.show_night(text)
 
+    async def forgot(self) -> None:
+        """Something was forgotten: whatever may still show it is read anew."""
+
     def free(self) -> bool:
         """Whether slow work can begin now; says so if not."""
         app = self.somnus

@@ -12,13 +12,13 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 
 from agent.conversation import Arm
-from agent.events import ConversationEvent, Recollected, Replied, TextStreamed
+from agent.events import Recollected, Replied, TextStreamed
 from memory.episode import EpisodeId
 from memory.ledger_sessions import session_episodes
-from memory.store import Recollection
+from memory.trace import Trace
 from tui.screens.base import SomnusScreen
 from tui.screens.editor import NoEditor, in_editor
-from tui.screens.messages import Measured, Measuring
+from tui.screens.messages import Measured, Measuring, Talked
 from tui.screens.morning import mark_seen, morning_card
 from tui.screens.slash import SLASHES, run_slash
 from tui.screens.telling import EMPTY, recalled_text
@@ -30,6 +30,7 @@ from tui.widgets.message_box import MessageBox
 from tui.widgets.places import Places
 from tui.widgets.slash_menu import SlashMenu
 from tui.widgets.status_line import StatusLine
+from tui.widgets.transcript import Transcript
 
 TAKEN_AWAY: dict[Arm, Arm] = {"auto": "weights", "weights": "buffer", "buffer": "auto"}
 MOST_EARLIER = 200  # messages that the up key walks through
@@ -55,7 +56,7 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
     def __init__(self) -> None:
         super().__init__()
         self._open: Exchange | None = None  # the one that is being answered
-        self._found: tuple[Recollection, ...] = ()
+        self._stale = False  # something that stands here was forgotten
         self._arm: Arm = "auto"
         self._private = False
         self._editing: EpisodeId | None = None
@@ -65,7 +66,7 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
     def compose(self) -> ComposeResult:
         yield Places(self.NAME)
         with Horizontal(id="room"):
-            yield VerticalScroll(id="talk")
+            yield Transcript()
             with VerticalScroll(id="recalled"):
                 yield Static(Content(recalled_text(())), id="recalled-text")
         menu = SlashMenu(SLASHES)
@@ -87,6 +88,10 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
             mark_seen(ledger)
 
     @property
+    def talk(self) -> Transcript:
+        return self.query_one(Transcript)
+
+    @property
     def answering(self) -> bool:
         """Whether a reply is on its way."""
         return self._open is not None
@@ -102,20 +107,35 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
 
     async def show_session(self) -> None:
         """Show the present session's talk, or what to try when there is none yet."""
-        talk = self.query_one("#talk", VerticalScroll)
-        await talk.remove_children()
-        episodes = session_episodes(self.somnus.root.home.ledger, self.somnus.session)
+        ledger, beside = self.somnus.root.home.ledger, []
+        episodes = session_episodes(ledger, self.somnus.session)[-MOST_EARLIER:]
         if not episodes:
-            if card := morning_card(self.somnus.root.home.ledger):
-                await talk.mount(Static(Content(card), id="morning"))
-                mark_seen(self.somnus.root.home.ledger)
-            await talk.mount(Static(Content(EMPTY), id="empty"))
-        for e in episodes[-MOST_EARLIER:]:
-            await talk.mount(Exchange(e.said, e.replied or "", episode=e.id))
-        if episodes:
-            talk.scroll_end(animate=False)
-        self._editing, self._used = None, 0
+            if card := morning_card(ledger):
+                beside.append(Static(Content(card), id="morning"))
+                mark_seen(ledger)
+            beside.append(Static(Content(EMPTY), id="empty"))
+        traces = ledger.traces(e.id for e in episodes)
+        await self.talk.fill(episodes, traces, *beside)
+        self._show_recalled(traces.get(episodes[-1].id) if episodes else None)
+        self._editing, self._stale, self._used = None, False, 0
         self._show_gauge()
+
+    async def forgot(self) -> None:
+        """Nothing that was forgotten stays on the screen."""
+        while self.leave():  # an open menu, then the message that is edited
+            continue
+        self.query_one(MessageBox).forgot()
+        self._stale = True
+        await self._renew()
+
+    async def _renew(self) -> None:
+        if self._stale and not self.answering:
+            await self.show_session()
+
+    def _show_recalled(self, trace: Trace | None) -> None:
+        """The side pane: what was looked up for the last reply."""
+        text = recalled_text(trace.found if trace else ())
+        self.query_one("#recalled-text", Static).update(Content(text))
 
     async def action_new_session(self) -> None:
         if self.free():
@@ -140,14 +160,10 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
             await self._ask(sent.text, again)
 
     async def _ask(self, text: str, again: EpisodeId | None) -> None:
-        for old in self.query("#empty, #morning"):
-            await old.remove()
         if again is not None:
-            await self.drop(again)
-        talk = self.query_one("#talk", VerticalScroll)
+            await self.talk.drop(again)
         self._open = Exchange(text)
-        await talk.mount(self._open)
-        talk.anchor()
+        await self.talk.add(self._open)
         self.query_one(MessageBox).border_title = None
         if self._private:
             self.somnus.run_bridge("whisper", text, self._arm)
@@ -156,11 +172,12 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
         self._arm = "auto"
         self._show_gauge()
 
-    async def talked(self, event: ConversationEvent) -> None:
+    async def talked(self, message: Talked) -> None:
         """An event of the reply."""
+        event = message.event
         if isinstance(event, Recollected):
-            self._found = event.recollections
-            self.query_one("#recalled-text", Static).update(Content(recalled_text(self._found)))
+            text = recalled_text(event.recollections)
+            self.query_one("#recalled-text", Static).update(Content(text))
         elif isinstance(event, TextStreamed):
             if self._open is not None:
                 await self._open.write(event.text)
@@ -168,30 +185,29 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
             exchange, self._open = self._open, None
             if exchange is not None:
                 await exchange.end()
-                exchange.episode = event.episode.id or None
-                adapter = self.somnus.bridge.adapter
-                await exchange.tell_source(Badge.for_reply(event, self._found, adapter))
+                exchange.episode = event.episode.id
+                await exchange.tell_source(Badge(message.trace))
             self._used = event.prompt_tokens + event.reply_tokens
             self._speed = event.reply_tokens / max(event.seconds, 1e-6)
             self._show_gauge()
+            await self._renew()
 
     async def end_reply(self) -> None:
         """The stream is over, whether the reply came to its end or not."""
         exchange, self._open = self._open, None
         if exchange is not None:
             await exchange.end()
+        await self._renew()
 
     def measured(self, message: Measuring | Measured) -> None:
         """Where an answer came from is being found out, or is found out."""
-        for exchange in self.query(Exchange):
-            if exchange.episode == message.episode and exchange.badge is not None:
-                if isinstance(message, Measuring):
-                    exchange.badge.measuring()
-                else:
-                    exchange.badge.show(message.provenance)
-
-    def _last(self) -> Exchange | None:
-        return next(reversed(self.query(Exchange)), None)
+        badge = self.talk.badge(message.episode)
+        if badge is None:
+            return
+        if isinstance(message, Measuring):
+            badge.measuring()
+        else:
+            badge.show(message.provenance)
 
     def _show_gauge(self) -> None:
         app = self.somnus
@@ -218,18 +234,18 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
 
     async def action_again(self) -> None:
         """Answer the last message anew, in other words."""
-        last = self._last()
+        last = self.talk.last
         if last is None or not self.free():
             return
-        if last.episode is None:
+        if not last.logged:
             self.note("A private message can't be asked again; it is nowhere.")
         else:
             await self._ask(last.said, last.episode)
 
     def action_edit(self) -> None:
         """Bring the last message back, to send it in other words."""
-        last = self._last()
-        if last is not None and last.episode is not None:
+        last = self.talk.last
+        if last is not None and last.logged:
             self._editing = last.episode
             box = self.query_one(MessageBox)
             box.write(last.said)
@@ -248,7 +264,7 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
         return True
 
     def action_copy_answer(self) -> None:
-        last = self._last()
+        last = self.talk.last
         if last is not None and last.replied:
             self.app.copy_to_clipboard(last.replied)
             self.notify("The answer is in the clipboard, if your terminal allows it.")
@@ -273,25 +289,7 @@ stands where it came from: ▤ the buffer, ◆ the weights, ◈ both, ≡ this t
 
     def note(self, text: str) -> None:
         """Say something that is no turn of the talk."""
-        talk = self.query_one("#talk", VerticalScroll)
-        talk.mount(Static(Content(text), classes="note"))
-        talk.anchor()
-
-    @property
-    def last_badge(self) -> Badge | None:
-        """Of the last exchange."""
-        return last.badge if (last := self._last()) else None
-
-    @property
-    def last_episode(self) -> EpisodeId | None:
-        """Of the last exchange here that is logged."""
-        return next((e.episode for e in reversed(self.query(Exchange)) if e.episode), None)
-
-    async def drop(self, episode: EpisodeId) -> None:
-        """Take an exchange off the screen."""
-        for exchange in self.query(Exchange):
-            if exchange.episode == episode:
-                await exchange.remove()
+        self.talk.note(text)
 
     @on(OptionList.OptionSelected, "#slash")
     def clicked(self, selected: Any) -> None:

@@ -27,3 +27,6 @@ class Dialogue(ModalScreen[Given]):
 
     def on_screen_resume(self) -> None:
         keep_still(self)
+
+    async def forgot(self) -> None:
+        """Something was forgotten: whatever may still show it is read anew."""

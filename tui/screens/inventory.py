@@ -39,8 +39,10 @@ class Item:
     text: str
 
     @property
-    def cells(self) -> tuple[str, str, str, str]:
-        return self.where, f"{self.at.astimezone():%Y-%m-%d}", self.strength, self.text
+    def cells(self) -> dict[str, str]:
+        """By the names of the columns."""
+        told = f"{self.at.astimezone():%Y-%m-%d}"
+        return {"where": self.where, "told": told, "strength": self.strength, "memory": self.text}
 
 
 def items(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +13,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.widgets import RichLog
 
 from memory.secrets import masked
@@ -24,8 +26,9 @@ MOST_LINES = 1000
 class Journal:
     """The latest lines. Safe to write from several threads."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Callable[[], datetime] = datetime.now) -> None:
         self.path = path
+        self._clock = clock
         self.lines: deque[str] = deque(maxlen=MOST_LINES)
         self._last = ""
 
@@ -48,11 +51,16 @@ class Journal:
         except OSError:
             self._add("the log file can't be written")
 
+    def forgot(self) -> None:
+        """Errors quote what was said."""
+        self.lines.clear()
+        self._last = ""
+
     def _add(self, text: str) -> None:
         text = masked(text)
         if text != self._last:
             self._last = text
-            self.lines.append(f"{datetime.now():%H:%M:%S}  {text}")
+            self.lines.append(f"{self._clock():%H:%M:%S}  {text}")
 
 
 class LogScreen(Dialogue[None]):
@@ -68,13 +76,15 @@ class LogScreen(Dialogue[None]):
         self._journal = journal
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="dialogue", classes="wide"):
-            log = RichLog(id="log", wrap=True, markup=False, min_width=1)
-            log.border_title = f"log · errors in full: {self._journal.path}"
-            yield log
+        with Vertical(id="dialogue", classes="wide") as frame:
+            frame.border_title = Content(f"log · errors in full: {self._journal.path}")
+            yield RichLog(id="log", wrap=True, markup=False, min_width=1)
 
     def on_mount(self) -> None:
         log = self.query_one("#log", RichLog)
         for line in self._journal.lines:
             log.write(line)
         log.focus()
+
+    async def forgot(self) -> None:
+        self.query_one("#log", RichLog).clear()

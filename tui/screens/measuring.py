@@ -13,8 +13,9 @@ from agent.conversation import Arm, adapter_for, answer_turns, reply_room
 from agent.events import ConversationEvent, TextStreamed
 from agent.model import Sampling
 from memory.episode import MemoryState
+from memory.trace import Provenance
 from tui.root import Root
-from tui.widgets.badge import Provenance, behind, judge
+from tui.widgets.badge import behind, judge
 
 TOKENS, MOST_TOKENS = 48, 128  # of an answer asked for again: as long as the first, between these
 PAUSE = 0.05  # seconds between two pieces that the screen gets: it has keystrokes to see to

@@ -14,10 +14,10 @@ from textual.widgets import Input, Static
 
 from memory.episode import Episode, EpisodeId, Memory, MemoryId, MemoryState
 from memory.quarantine import printable
+from tui.names import free_name
 from tui.screens import inventory
 from tui.screens.base import SomnusScreen
 from tui.screens.confirm import Confirm
-from tui.screens.free_name import free_name
 from tui.screens.inventory import ORDERS, UNREAD, WHERE, Item, Marks
 from tui.screens.telling import consequences, context_text, doubt
 from tui.widgets.grid import Grid
@@ -26,6 +26,8 @@ from tui.widgets.places import Places
 from tui.widgets.status_line import StatusLine
 
 EXPORT = "somnus-memories.jsonl"
+COLUMNS = ("where", "told", "strength", "memory")
+ROOMY = 70  # cells from which the date stands beside the words, and not only below
 PAUSE = 0.12  # seconds after a letter of the filter: typing doesn't wait for a thousand rows
 
 
@@ -73,6 +75,13 @@ Strength is a block for each night's exam, and the latest."""
         super().on_screen_resume()
         self.refill()
 
+    def on_resize(self) -> None:
+        if self._items:
+            self.fill()
+
+    async def forgot(self) -> None:
+        self.refill()
+
     def refill(self) -> None:
         """Read the ledger again."""
         if not self.is_mounted:
@@ -95,9 +104,9 @@ Strength is a block for each night's exam, and the latest."""
         """Fill the table with what the filter lets through; the bar stays where it was."""
         words = self.query_one("#filter", Input).value
         shown = inventory.choose(self._items, words, self._state, self._order)
-        self.query_one("#memories", Grid).lay(
-            ("where", "told", "strength", "memory"), [(i.key, i.cells) for i in shown]
-        )
+        columns = [c for c in COLUMNS if c != "told" or self.size.width >= ROOMY]
+        rows = [(i.key, [i.cells[c] for c in columns]) for i in shown]
+        self.query_one("#memories", Grid).lay(columns, rows)
         only = f" · only {self._state}" if self._state else ""
         order = f" · {self._order}" if self._order != ORDERS[0] else ""
         self.query_one("#counts", Static).update(Content(self._counts + only + order))

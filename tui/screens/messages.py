@@ -11,8 +11,8 @@ from agent.events import ConversationEvent
 from memory.episode import EpisodeId, Memory
 from memory.errors import SomnusError
 from memory.store import Recollection
+from memory.trace import Provenance, Trace
 from sleep.events import NightEvent
-from tui.widgets.badge import Provenance
 
 THINKING = "thinking"  # the work on a reply
 WAKING = "waking up"  # loading the model, or putting on what a night learnt
@@ -36,9 +36,10 @@ class Loaded(Message):
 
 @dataclass
 class Talked(Message):
-    """An event of a reply."""
+    """An event of a reply; the last comes with how it came about."""
 
     event: ConversationEvent
+    trace: Trace | None = None
 
 
 @dataclass

@@ -6,9 +6,11 @@ from typing import Any
 
 from memory.episode import Night, Phase
 from memory.ledger import Ledger
+from tui.widgets.badge import short
 
 SEEN = "seen_night"  # a note in the ledger: the last night whose card was shown
 MOST_TEXTS = 4
+LONGEST = 100  # characters of a memory: a card is read at a glance
 
 
 def morning_card(ledger: Ledger) -> str | None:
@@ -40,18 +42,18 @@ def verdict(report: dict[str, Any], number: int | None = None) -> str:
     learned, kept = report.get("learned"), report.get("kept_back")
     if learned is None or kept is None:
         return f"✗ {name} came to nothing; the buffer is as it was."
-    lines = [
-        f"✓ {name}: {len(learned)} of {len(learned) + len(kept)} memories moved into the weights; "
-        f"{len(kept)} stay."
-    ]
-    lines += [f"  ◆ {m['text']}" for m in learned[:MOST_TEXTS]]
+    stay = "1 stays" if len(kept) == 1 else f"{len(kept)} stay"
+    count = len(learned) + len(kept)
+    memories = "memory" if count == 1 else "memories"
+    lines = [f"✓ {name}: {len(learned)} of {count} {memories} moved into the weights; {stay}."]
+    lines += [f"  ◆ {short(m['text'], LONGEST)}" for m in learned[:MOST_TEXTS]]
     if len(learned) > MOST_TEXTS:
         lines.append(f"  ◆ and {len(learned) - MOST_TEXTS} more")
-    lines += [f"  ▤ {m['text']} ({m['reason']})" for m in kept[:MOST_TEXTS]]
+    lines += [f"  ▤ {short(m['text'], LONGEST)} ({m['reason']})" for m in kept[:MOST_TEXTS]]
     if len(kept) > MOST_TEXTS:
         lines.append(f"  ▤ and {len(kept) - MOST_TEXTS} more")
     lines += [
-        f"  ↺ {m['text']} (faded, in the buffer again)"
+        f"  ↺ {short(m['text'], LONGEST)} (faded, in the buffer again)"
         for m in report.get("faded", [])[:MOST_TEXTS]
     ]
     exam, rise = report.get("exam", {}), report.get("drift", {}).get("rise")

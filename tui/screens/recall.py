@@ -17,8 +17,8 @@ from memory.episode import ExamAnswer
 from memory.errors import SomnusError
 from memory.paths import write_atomic
 from memory.questions import read_questions, wilson
+from tui.names import free_name
 from tui.screens.base import SomnusScreen
-from tui.screens.free_name import free_name
 from tui.screens.messages import Stopped
 from tui.screens.trend import fitting, retention, trend
 from tui.widgets.grid import Grid
@@ -27,6 +27,8 @@ from tui.widgets.places import Places
 from tui.widgets.status_line import StatusLine
 
 WIDTH = 16
+VIEWS = {"exam": "Last night's exam", "trend": "Nights so far", "ask": "Ask the demo"}
+COLUMNS = ["", "question", "before", "after"]
 CHANGE = {(False, True): "↑", (True, False): "↓", (True, True): "✓", (False, False): "·"}
 ORDER = "↓↑✓·"  # what got worse first
 
@@ -55,9 +57,8 @@ arm: none, buffer, weights, auto."""
     def compose(self) -> ComposeResult:
         yield Places(self.NAME)
         with Horizontal(classes="buttons"):
-            yield Button("Last night's exam", id="exam", variant="primary", compact=True)
-            yield Button("Nights so far", id="trend", compact=True)
-            yield Button("Ask the demo", id="ask", compact=True)
+            for name, text in VIEWS.items():
+                yield Button(text, id=name, compact=True)
         yield Input(placeholder="o: a question file of your own, then enter", id="file")
         yield Static(id="bars")
         yield Grid(id="table")
@@ -71,6 +72,11 @@ arm: none, buffer, weights, auto."""
         if not self.query_one("#table", Grid).row_count:
             self.action_exam()
 
+    async def forgot(self) -> None:
+        """Answers to a question file are nowhere but here; the ledger's are read anew."""
+        if self.is_mounted:
+            (self.action_trend if self._trend else self.action_exam)()
+
     def _examined(self) -> tuple[int, list[ExamAnswer]]:
         """The last night that was examined, with its answers about what was told."""
         ledger = self.somnus.root.home.ledger
@@ -83,9 +89,11 @@ arm: none, buffer, weights, auto."""
     @on(Button.Pressed, "#exam")
     def action_exam(self) -> None:
         """What the ledger knows of the last exam."""
+        self._mark("exam")
         night, answers = self._examined()
         if not answers:
             self._say("No night has been examined yet; press ctrl+s to sleep.")
+            self._fill(COLUMNS, [], wide=3)
             return
         before, after = sum(a.control_right for a in answers), sum(a.right for a in answers)
         worse = sum(a.control_right and not a.right for a in answers)
@@ -99,7 +107,7 @@ arm: none, buffer, weights, auto."""
             for a in answers
         ]
         self._fill(
-            ["", "question", "before", "after"],
+            COLUMNS,
             sorted(rows, key=lambda r: ORDER.index(r[0])),
             wide=3,
         )
@@ -107,6 +115,7 @@ arm: none, buffer, weights, auto."""
     @on(Button.Pressed, "#trend")
     def action_trend(self) -> None:
         """All nights: their exams, and what later nights still knew of what earlier ones learnt."""
+        self._mark("trend")
         ledger = self.somnus.root.home.ledger
         self._say(trend(ledger.nights()))
         answers = ledger.answers()
@@ -169,6 +178,7 @@ arm: none, buffer, weights, auto."""
 
     def answers(self, report: dict[str, Any]) -> None:
         """The document of a recall."""
+        self._mark("")
         arms = report["arms"]
         lines = [bar(name, arm["right"], arm["asked"]) for name, arm in arms.items()]
         if "weights" in arms and "buffer" in arms:
@@ -189,6 +199,13 @@ arm: none, buffer, weights, auto."""
         row = self.query_one("#table", Grid).row
         text = "\n".join(f"{name or 'change'}: {cell}" for name, cell in row)
         self.query_one("#detail", Static).update(Content(text))
+
+    def _mark(self, shown: str) -> None:
+        """Tell by a sign which of the views is shown, and light it."""
+        for name, text in VIEWS.items():
+            button = self.query_one(f"#{name}", Button)
+            button.label = f"▸{text}" if name == shown else text
+            button.variant = "primary" if name == shown else "default"
 
     def _say(self, text: str) -> None:
         self.query_one("#bars", Static).update(Content(text))

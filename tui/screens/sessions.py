@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from memory.errors import InputError
@@ -18,6 +18,7 @@ from tui.screens.chat import ChatScreen
 from tui.screens.confirm import Confirm
 from tui.screens.dialogue import Dialogue
 from tui.widgets.badge import short
+from tui.widgets.keys import Keys
 
 
 class SessionsScreen(Dialogue[str]):
@@ -43,7 +44,7 @@ class SessionsScreen(Dialogue[str]):
             yield Input(placeholder="search in all talk", id="search")
             yield OptionList(id="sessions")
             yield Static(id="said")
-            yield Footer()
+            yield Keys()
 
     def on_mount(self) -> None:
         self.query_one("#sessions").can_focus = False
@@ -53,6 +54,9 @@ class SessionsScreen(Dialogue[str]):
     def changed(self) -> None:
         if self._naming is None:
             self._fill()
+
+    async def forgot(self) -> None:
+        self._fill()
 
     def _fill(self) -> None:
         app = self.somnus

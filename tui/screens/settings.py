@@ -36,7 +36,7 @@ NEXT_NIGHT = {
     "rehearsal_texts",
     "dreams_per_memory",
 }
-PLACEHOLDERS = {"keys": "name=key name=key"}
+EMPTY = {"model": "the default model", "student": "none", "keys": "name=key name=key"}
 INTRO = "Enter keeps a value; an empty one goes back to the default. Escape closes."
 
 
@@ -58,7 +58,8 @@ class SettingsScreen(Dialogue[None]):
                 text = written(getattr(config, name))
                 with Vertical(classes="setting"):
                     yield Static(Content(f"{name}: {field.description}"))
-                    yield Input(text, PLACEHOLDERS.get(name, ""), id=f"set-{name}", compact=True)
+                    empty = EMPTY.get(name) or f"default: {written(field.default)}"
+                    yield Input(text, empty, id=f"set-{name}", compact=True)
 
     @on(Input.Submitted)
     def keep(self, submitted: Input.Submitted) -> None:

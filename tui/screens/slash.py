@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from memory.blotting import tells
 from memory.episode import MemoryState
 from memory.errors import SomnusError
+from tui.names import free_name, unused
 from tui.screens.base import not_loaded
 from tui.screens.confirm import Confirm
 from tui.screens.telling import consequences, explanation
@@ -45,7 +46,7 @@ def forget(chat: ChatScreen, words: str) -> None:
         episodes = [e for e in ledger.unread() if tells(e.said, words)]
         none = f"Nothing that I remember has “{words}” in it."
     else:
-        last = chat.last_episode
+        last = chat.talk.last_logged
         made = ledger.memories(episode=last) if last else []
         memories = [m for m in made if m.state is not MemoryState.FORGOTTEN]
         # A part that is forgotten goes with its memory; the rest of the message only as a whole.
@@ -55,12 +56,9 @@ def forget(chat: ChatScreen, words: str) -> None:
         chat.note(none)
         return
 
-    async def answered(yes: bool | None) -> None:
-        if not yes:
-            return
-        chat.somnus.run_bridge("forget", [m.id for m in memories], [e.id for e in episodes])
-        if not words and last:
-            await chat.drop(last)
+    def answered(yes: bool | None) -> None:
+        if yes:
+            chat.somnus.run_bridge("forget", [m.id for m in memories], [e.id for e in episodes])
 
     texts = list(dict.fromkeys([*(m.text for m in memories), *(e.said for e in episodes)]))
     chat.app.push_screen(Confirm(consequences(texts, memories), "Forget"), answered)
@@ -71,8 +69,12 @@ def recall(chat: ChatScreen, words: str) -> None:
 
 
 def why(chat: ChatScreen, words: str) -> None:
-    badge = chat.last_badge
-    chat.note(explanation(badge) if badge else "There is no answer yet to say it of.")
+    last = chat.talk.last
+    chat.note(
+        explanation(last.badge.trace)
+        if last and last.badge
+        else "There is no answer yet to say it of."
+    )
 
 
 def private(chat: ChatScreen, words: str) -> None:
@@ -100,7 +102,7 @@ def export(chat: ChatScreen, words: str) -> None:
     from memory.paths import write_atomic
 
     app = chat.somnus
-    path = Path(words or f"{app.session}.md").expanduser().absolute()
+    path = unused(Path(words)) if words else free_name(f"{app.session}.md")
     turns = app.root.home.ledger.session_turns(app.session)
     if path.suffix == ".md":
         text = "".join(

@@ -99,6 +99,15 @@ keeps what was done and the next sleep goes on there; cancelling gives the night
         self._wake()
         self.refill()
 
+    async def forgot(self) -> None:
+        """The last night's dreams and verdict may tell it."""
+        self._events.clear()
+        if self._drawn:
+            self.query_one("#dreams", RichLog).clear()
+            self.query_one("#verdict", Static).update("")
+            self.refill()
+            self.show_night()
+
     def planned(self, message: Planned) -> None:
         """The plan has come."""
         if not self._drawn:

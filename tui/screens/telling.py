@@ -8,8 +8,9 @@ from memory.episode import EpisodeId, Memory, MemoryState
 from memory.ledger import Ledger
 from memory.quarantine import printable
 from memory.store import Recollection
+from memory.trace import Trace
 from tui.screens.messages import Found
-from tui.widgets.badge import SIGN, Badge, short
+from tui.widgets.badge import SAID, short
 from tui.widgets.exchange import beginning
 
 EMPTY = """Three things to try:
@@ -32,14 +33,16 @@ def recalled_text(found: Sequence[Recollection]) -> str:
     return "\n".join(lines)
 
 
-def explanation(badge: Badge) -> str:
+def explanation(trace: Trace | None) -> str:
     """All that is known about where an answer came from."""
-    p = badge.provenance
+    if trace is None:
+        return "Nothing was kept of where this answer came from."
+    p = trace.provenance
     if p is None:
         return "Where it came from isn't measured (yet): only answers to questions are.\n" + (
-            recalled_text(badge.found)
+            recalled_text(trace.found)
         )
-    lines = [f"{SIGN[p.source]} {p.source.value}."]
+    lines = [f"{SAID[p.source]}."]
     for label, answer in (
         ("without the buffer", p.without_buffer),
         ("without the weights", p.without_weights),
@@ -49,7 +52,7 @@ def explanation(badge: Badge) -> str:
             lines.append(f"  {label:<20} {short(answer) or '(silence)'}")
     if p.memory is not None:
         lines.append(f"  learnt in night {p.memory.night}: “{p.memory.text}”")
-    return "\n".join([*lines, recalled_text(badge.found)])
+    return "\n".join([*lines, recalled_text(trace.found)])
 
 
 def found_text(found: Found) -> str:

@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 
 from textual.content import Content
 from textual.widgets import Static
 
-from agent.events import Replied
 from memory.episode import Memory
-from memory.store import Recollection
+from memory.trace import Provenance, Source, Trace
 from sleep.words import abstains, agrees, hard, normal, stem
 from sleep.words import content as told
 from tui.widgets.gauge import pace
 
-
-class Source(StrEnum):
-    """Where an answer came from."""
-
-    BUFFER = "from the buffer"
-    WEIGHTS = "from the weights"
-    BOTH = "from the buffer and from the weights"
-    TALK = "from this talk"
-    GUESS = "a guess"
-    NOTHING = "nothing remembered, and it says so"
-    UNMEASURED = "not measured"
-
-
-SIGN = {
-    Source.BUFFER: "▤",
-    Source.WEIGHTS: "◆",
-    Source.BOTH: "◈",
-    Source.TALK: "≡",
-    Source.GUESS: "?",
-    Source.NOTHING: "∅",
-    Source.UNMEASURED: "·",
+SAID = {
+    Source.BUFFER: "▤ from the buffer",
+    Source.WEIGHTS: "◆ from the weights",
+    Source.BOTH: "◈ from the buffer and from the weights",
+    Source.TALK: "≡ from this talk",
+    Source.GUESS: "? a guess",
+    Source.NOTHING: "∅ nothing remembered, and it says so",
+    Source.UNMEASURED: "· not measured",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
-    """The source of one answer, with what was answered without each memory (None: not asked)."""
-
-    source: Source
-    without_buffer: str | None = None
-    without_weights: str | None = None
-    without_both: str | None = None
-    memory: Memory | None = None  # of the night behind it, where the weights had a part
 
 
 def judge(
@@ -105,39 +79,49 @@ def behind(memories: list[Memory], question: str, answer: str) -> Memory | None:
 class Badge(Static):
     """Two lines under an answer: its source, and its figures."""
 
-    def __init__(self, figures: str, found: tuple[Recollection, ...] = ()) -> None:
-        super().__init__(Content(figures), classes="source")
-        self._figures = figures
-        self.found = found
-        self.provenance: Provenance | None = None
-
-    @classmethod
-    def for_reply(
-        cls, reply: Replied, found: tuple[Recollection, ...], adapter: str | None
-    ) -> Badge:
-        """The badge before anything was measured."""
-        looked_up = f"{len(found)} recollected from the buffer" if found else "nothing looked up"
-        worn = f"weights of {adapter}" if adapter else "no night's weights yet"
-        speed = reply.reply_tokens / max(reply.seconds, 1e-6)
-        stopped = " · stopped" * reply.stopped
-        return cls(f"{looked_up} · {worn} · {pace(speed)}{stopped}", found)
+    def __init__(self, trace: Trace | None) -> None:
+        """`trace`: None for a reply of which nothing was kept."""
+        super().__init__(Content(_text(trace)), classes="source")
+        self.trace = trace
 
     def measuring(self) -> None:
         """It is being found out."""
-        self.update(Content(f"… looking where it came from\n{self._figures}"))
+        self.update(Content(f"… looking where it came from\n{_figures(self.trace)}"))
 
     def show(self, provenance: Provenance) -> None:
         """What was found out."""
-        self.provenance = provenance
-        source = provenance.source
-        parts = [f"{SIGN[source]} {source.value}"]
-        if source in (Source.BUFFER, Source.BOTH) and self.found:
-            best = max(self.found, key=lambda r: r.similarity).episode
-            parts.append(f"told {best.at.astimezone():%Y-%m-%d}: “{short(best.said)}”")
-        if source in (Source.WEIGHTS, Source.BOTH) and provenance.memory is not None:
-            m = provenance.memory
-            parts.append(f"night {m.night}: “{short(m.text)}”")
-        self.update(Content(" · ".join(parts) + f"\n{self._figures}"))
+        if self.trace is not None:
+            self.trace = replace(self.trace, provenance=provenance)
+            self.update(Content(_text(self.trace)))
+
+
+def _text(trace: Trace | None) -> str:
+    if trace is None:
+        return SAID[Source.UNMEASURED]
+    return "\n".join(filter(None, (_source(trace), _figures(trace))))
+
+
+def _source(trace: Trace) -> str:
+    p = trace.provenance
+    if p is None:
+        return ""
+    parts = [SAID[p.source]]
+    if p.source in (Source.BUFFER, Source.BOTH) and trace.found:
+        best = max(trace.found, key=lambda r: r.similarity).episode
+        parts.append(f"told {best.at.astimezone():%Y-%m-%d}: “{short(best.said)}”")
+    if p.source in (Source.WEIGHTS, Source.BOTH) and p.memory is not None:
+        parts.append(f"night {p.memory.night}: “{short(p.memory.text)}”")
+    return " · ".join(parts)
+
+
+def _figures(trace: Trace | None) -> str:
+    if trace is None:
+        return ""
+    count = len(trace.found)
+    looked_up = f"{count} recollected from the buffer" if count else "nothing looked up"
+    worn = f"weights of {trace.adapter}" if trace.adapter else "no night's weights"
+    speed = pace(trace.tokens / max(trace.seconds, 1e-6))
+    return " · ".join([looked_up, worn, speed, *["stopped"] * trace.stopped])
 
 
 def short(text: str, most: int = 60) -> str:

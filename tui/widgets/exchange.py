@@ -28,13 +28,18 @@ class Exchange(Vertical):
         super().__init__()
         self.said = said
         self.replied = replied
-        self.episode = episode  # None until the reply is complete, and for a private one
+        self.episode = episode  # None until the reply is complete
         self.badge: Badge | None = None
         self._stream: Any = None
 
     def compose(self) -> ComposeResult:
         yield Static(Content(beginning(self.said)), classes="user")
         yield Markdown(self.replied, classes="reply", open_links=False)
+
+    @property
+    def logged(self) -> bool:
+        """Whether it is in the ledger: not before the reply is complete, and never in private."""
+        return self.episode is not None and self.episode > 0
 
     async def write(self, text: str) -> None:
         """A piece of the reply."""

@@ -109,6 +109,13 @@ class MessageBox(TextArea):
             self._back = back
             self.write(self._earlier[-back] if back else self._draft)
 
+    def forgot(self) -> None:
+        """Earlier messages are read anew; undoing brings no letter of them back."""
+        if self._back:
+            self.write(self._draft)
+        self._back, self._earlier = 0, []
+        self.history.clear()
+
     def close_menu(self) -> bool:
         """Close the menu of commands until the next letter; False when it isn't open."""
         was, self._menu.display = self._menu.is_open, False
