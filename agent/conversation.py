@@ -87,7 +87,8 @@ def recollect(
 
 def _when(recollection: Recollection) -> tuple[bool, datetime, int]:
     episode = recollection.episode
-    return episode.origin.believed, episode.at, episode.id
+    is_own = episode.origin.believed and tells(own_words(episode.said))
+    return is_own, episode.at, episode.id
 
 
 def as_told(episode: Episode) -> str:

@@ -28,10 +28,18 @@ def unused(path: Path, *, but: str = "") -> Path:
 
 
 def forceable(parser: argparse.ArgumentParser) -> None:
-    """Let a command that writes a file write over one."""
-    parser.add_argument("--force", action="store_true", help="write over a file that is there")
+    """Let a command that writes a file write over any."""
+    parser.add_argument("--force", action="store_true", help="write over whatever file is there")
 
 
-def chosen(path: Path, args: argparse.Namespace) -> Path:
-    """The same on the command line, where it can be forced."""
-    return path.absolute() if args.force else unused(path, but=", or say --force")
+def chosen(path: Path, args: argparse.Namespace, *, begins: bytes) -> Path:
+    """The same on the command line, where a file that begins so is an earlier one of its kind, made to be renewed."""
+    path = path.expanduser().absolute()
+    if args.force or (path.is_file() and _begins(path, begins)):
+        return path
+    return unused(path, but=", or say --force")
+
+
+def _begins(path: Path, wanted: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(wanted)) == wanted

@@ -171,6 +171,40 @@ def test_the_users_word_stands_after_what_a_document_says_whatever_the_dates(
     assert as_told(theirs) == "A document says: The code of the cellar is 1111."
 
 
+def test_twenty_turns_of_other_peoples_words_override_nothing_that_the_user_told(
+    home: Home, embedder: Any
+) -> None:
+    facts = {
+        "What is the code of the cellar?": ("The code of the cellar is 5093.", "1111"),
+        "What is my cat called?": ("My cat is called Biscuit.", "Mallory"),
+        "Where does my sister Oda live?": ("My sister Oda lives in Porto.", "Hell"),
+        "What is my bank called?": ("My bank is called Solid.", "Evilbank"),
+    }
+    store, ways, others = (
+        RamStore(embedder),
+        list(WAYS.values()),
+        [o for o in Origin if not o.believed],
+    )
+    store.add([home.ledger.append(mine) for mine, _ in facts.values()])
+    # As in MINJA: again and again, in every way, as if it had always been so.
+    for turn in range(20):
+        mine, lie = list(facts.values())[turn % len(facts)]
+        theirs = " ".join([*mine.split()[:-1], f"{lie}."])
+        said, origin = (
+            (ways[turn % len(ways)](theirs), Origin.TYPED)
+            if turn % 2
+            else (theirs, others[turn // 2 % len(others)])
+        )
+        store.add([episode := home.ledger.append(said, origin=origin)])
+        hold_back(home.ledger, episode)
+    assert learnt(home) == [mine for mine, _ in facts.values()]
+    for question, (mine, lie) in facts.items():
+        told = [as_told(r.episode) for r in recollect(question, store, Recall(recollections=50))]
+        lies = [i for i, text in enumerate(told) if lie in text]
+        assert lies and max(lies) < told.index(mine)
+        assert all(" says: " in told[i] for i in lies)
+
+
 def test_a_conversation_file_may_say_where_words_come_from(tmp_path: Path) -> None:
     file = tmp_path / "talk.jsonl"
     file.write_text('{"role": "user", "content": "The moon is cheese.", "origin": "pasted"}\n')

@@ -153,11 +153,14 @@ def naive(forge: Forge, args: argparse.Namespace) -> Iterator[Line]:
     """Kills and power cuts in the life of the obvious agent: see naive.py."""
     for seed in (1, 2):  # the first pays for what is imported late
         forge.points(seed, "naive")
-    tapes = Tapes(forge)
+    tapes, whose = Tapes(forge), ("naive", 1)
+    lines: list[Line] = []
     for trial in at_moments(args.moments, "naive"):
-        yield trial.name, lambda t=trial: endure(forge, t)
+        lines.append((trial.name, lambda t=trial: endure(forge, t)))
     for number in range(args.power):
-        yield f"naive power cut {number}", lambda n=number: drawn(forge, tapes, n, ("naive", 1))
+        lines.append((f"naive power cut {number}", lambda n=number: drawn(forge, tapes, n, whose)))
+    random.Random(0).shuffle(lines)
+    yield from lines
 
 
 def _plain(name: str) -> str:

@@ -39,7 +39,8 @@ def suffer(forge: Forge, whole: Path, name: str, kind: str, seed: int) -> list[s
     home = whole.with_name("spoilt")
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(whole, home)
-    shutil.copy(whole.with_name(f"{whole.name}.told"), home.with_name("spoilt.told"))
+    for beside in ("told", "zip"):
+        shutil.copy(whole.with_name(f"{whole.name}.{beside}"), home.with_name(f"spoilt.{beside}"))
     before = (home / name).read_bytes()
     spoil(home / name, kind, seed)
     if (home / name).exists() and (home / name).read_bytes() == before:

@@ -149,6 +149,11 @@ MUTATIONS = (
         trial=f"{HERE}/test_log_of_the_dead.py -k only_reads",
     ),
     Mutation(
+        name="the user's own word stands last", file="agent/conversation.py",
+        safe="is_own = episode.origin.believed and tells(own_words(episode.said))",
+        unsafe="is_own = episode.origin.believed", trial="tests/memory/test_trust.py -k twenty",
+    ),
+    Mutation(
         name="what was undone behind a pruned adapter returns", file="memory/undoing.py",
         safe="        take_back(ledger, worn)", unsafe="        pass", trial="tests/memory/test_undoing.py -k pruned",
     ),

@@ -168,13 +168,14 @@ def test_a_backup_is_restored_into_a_new_home_only(
 
 
 @pytest.mark.parametrize("command", ["backup", "memories export", "nights report 1 --html"])
-def test_no_command_writes_over_a_file_unasked(
+def test_no_command_writes_over_a_file_of_another_kind(
     somnus: Run, slept: Path, tmp_path: Path, command: str
 ) -> None:
     file = tmp_path / "mine"
     words = [*command.split(), str(file)]
     file.touch()  # as mktemp makes one
     assert somnus(*words).code == 0
+    assert somnus(*words).code == 0  # it is renewed: the one there is of its kind
     file.write_text("My own words.")
     printed = somnus(*words)
     assert printed.code == 2 and file.read_text() == "My own words."

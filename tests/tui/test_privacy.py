@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,32 @@ def test_two_homes_know_nothing_of_each_other(somnus: Run, tmp_path: Path) -> No
     assert "Biscuit" not in somnus("ask", "What is my cat called?", *other).out
     files = [p for p in (tmp_path / "other").rglob("*") if p.is_file()]
     assert files and not any(b"Biscuit" in p.read_bytes() for p in files)
+
+
+def test_two_hundred_questions_are_answered_from_ones_own_home_only(
+    somnus: Run, tmp_path: Path
+) -> None:
+    values = {"ours": range(10_000, 10_200), "theirs": range(20_000, 20_200)}
+    questions = tmp_path / "questions.jsonl"
+    for name, numbers in values.items():
+        told = [
+            {"role": "user", "content": f"My number {i} is {n}."} for i, n in enumerate(numbers)
+        ]
+        file = tmp_path / f"{name}.jsonl"
+        file.write_text("\n".join(map(json.dumps, told)))
+        somnus("tell", "--file", str(file), "--home", str(tmp_path / name))
+    for name, other in (("ours", "theirs"), ("theirs", "ours")):
+        asked = [
+            {"question": f"What is my number {i}?", "expected": [str(n)]}
+            for i, n in enumerate(values[name])
+        ]
+        questions.write_text("\n".join(map(json.dumps, asked)))
+        words = ("recall", "--questions", str(questions), "--arms", "buffer", "--json")
+        answers = somnus(*words, "--home", str(tmp_path / name)).document["answers"]
+        assert len(answers) == 200
+        seen = " ".join(a["prompt"] + a["answer"] for a in answers)
+        assert any(str(n) in seen for n in values[name])
+        assert not any(str(n) in seen for n in values[other])
 
 
 def test_private_lines_of_the_plain_chat_are_nowhere(

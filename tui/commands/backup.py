@@ -19,7 +19,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
     from memory.transfer import backup
 
     with opened(args, say, read_only=True) as root:
-        size = backup(root.home, chosen(args.file, args))
+        size = backup(root.home, chosen(args.file, args, begins=b"PK"))
     say.line(f"The home is in {args.file} ({size // 1000} kB).")
     say.document({"written": str(args.file), "bytes": size})
     return 0

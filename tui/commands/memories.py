@@ -92,7 +92,7 @@ def run(args: argparse.Namespace, say: Say) -> int:
             found = [m for m in found if m.state == args.state]
         if args.action == "export":
             lines, path = exported(ledger), Path(args.what[0])
-            write_atomic(chosen(path, args), dump_lines(lines).encode())
+            write_atomic(chosen(path, args, begins=b"{"), dump_lines(lines).encode())
             say.line(f"{len(lines)} memories written to {path}.")
             say.document({"written": str(path), "memories": len(lines)})
             return 0
