@@ -41,5 +41,8 @@ def chosen(path: Path, args: argparse.Namespace, *, begins: bytes) -> Path:
 
 
 def _begins(path: Path, wanted: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(wanted)) == wanted
+    try:
+        with path.open("rb") as file:
+            return file.read(len(wanted)) == wanted
+    except OSError:
+        return False
