@@ -40,7 +40,7 @@ def replay(room: Room) -> Iterator[NightEvent]:
     known = {m.episode for m in every if m.state is not MemoryState.QUARANTINED}
     fresh = [e for e in room.episodes if e.id not in known or e.id in begun]
     # No more is read than tonight can learn beside what waits since earlier nights.
-    most = capacity(left, room.config, hastened=hastened)
+    most = capacity(left / room.pace, room.config, hastened=hastened)
     backlog = sum(m.failures == 0 for m in waiting(ledger, room.episodes, room.config))
     reading = yield from room.narrated(
         Phase.REPLAYED, "remembering the day",
@@ -79,7 +79,7 @@ def replay(room: Room) -> Iterator[NightEvent]:
         Phase.REPLAYED, "looking for what changed",
         lambda tick: supersede(
             room.teacher, room.embedder, ledger, able[:most],
-            most=comparisons(left, hastened=hastened), progress=tick,
+            most=comparisons(left / room.pace, hastened=hastened), progress=tick,
         ),
     )  # fmt: skip
     silent = [e for e in fresh if not found[e.id] and e.id not in reading.left]
@@ -92,8 +92,8 @@ def dream(room: Room) -> Iterator[NightEvent]:
     """Memories become questions and answers that a second reading confirms."""
     able = waiting(room.ledger, room.episodes, room.config)
     left, hastened = room.deadline - time.monotonic(), room.model.hastens
-    room.config = modest(len(able), left, room.config, hastened=hastened)
-    room.memories = fitting(able, left, room.config, hastened=hastened)
+    room.config = modest(len(able), left / room.pace, room.config, hastened=hastened)
+    room.memories = fitting(able, left / room.pace, room.config, hastened=hastened)
     if not room.memories:
         budget = room.config.budget_minutes
         raise UsageError(

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from memory.episode import Episode, Memory, MemoryState
+from memory.episode import Episode, Memory, MemoryState, Phase
 
 # Seconds on two cores with the default model, in float32 and hastened (sleep/LAB.md). Hastened ones are of an earlier,
 # slower night. Learning ends with the time, so a little too few do no harm.
 START = 90.0, 50.0  # the base's own texts, drift, saving
 DREAM = 0.2, 0.065  # sampling and reading one dream
-LESSON = 0.13, 0.095  # one lesson once, with its share of rehearsal
+LESSON = 0.18, 0.095  # one lesson once, with its share of rehearsal
 EXAM = 1.7, 1.2  # a memory's questions, with and without the adapter
 CUES = 4  # questions asked to find out whether two memories contradict
 USED = 0.6  # share of the dreams sampled that are learnt from
 FEWEST = 20  # dreams a memory: fewer prove nothing
+ENOUGH = 100  # dreams of a night that tell how fast a machine is
+NIGHTS = 3  # that the pace is taken from: one may have shared its cores with something else
+PACES = 0.25, 8.0  # what is believed of it
 COMPARING = 0.1  # of a night's time, at most, to find out which memories contradict
+
+
+def pace(reports: Iterable[Mapping[str, Any]], *, hastened: bool = False) -> float:
+    """How many times as long as foreseen the dreams of these nights took, the oldest first; 1.0 where none tells.
+
+    A larger model, a slower machine: what follows is foreseen to take as many times as long. Nights that were planned
+    with it dream less, so that learning keeps its share of their time.
+    """
+    found = []
+    for report in reports:
+        sampled = report.get("dreams", {}).get("sampled", 0)
+        seconds = report.get("seconds", {}).get(Phase.DREAMT.value, 0.0)
+        if sampled >= ENOUGH and seconds > 0.0:
+            found.append(seconds / (sampled * DREAM[hastened]))
+    least, most = PACES
+    return min(most, max(least, statistics.median(found[-NIGHTS:]))) if found else 1.0
 
 
 def estimate(count: int, config: Any, *, hastened: bool = False) -> float:

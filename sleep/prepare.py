@@ -17,7 +17,7 @@ from memory.paths import cache_path, private_dir
 from memory.secrets import masked
 from memory.store import BufferStore, Embedder
 from memory.undoing import undo
-from sleep.plan import estimate
+from sleep.plan import estimate, pace
 from sleep.room import Room, SleepConfig
 from sleep.schedule import keep_date, local_now
 
@@ -44,7 +44,7 @@ def plan(home: Any, config: Config, budget_minutes: float | None) -> dict[str, A
     waiting = home.ledger.waiting()
     if not waiting:
         raise NothingToLearn(NOTHING)
-    seconds = estimate(len(waiting), own)
+    seconds = pace(_reports(home.ledger)) * estimate(len(waiting), own)
     return {
         "outcome": "dry_run",
         "episodes": len(waiting),
@@ -93,6 +93,7 @@ def enter(
         home=home, model=model, teacher=teacher or model, store=store, embedder=embedder, config=own, cache=texts,
         number=night.number,
         past=home.adapters.path(night.parent) if night.parent else None, base_hash=base_hash, stop=stop,
+        pace=pace(_reports(ledger), hastened=model.hastens),
         keep=(config.keep_adapters, config.keep_adapters_mb), phase=night.phase,
         episodes=ledger.episodes(list(night.episodes)), report=dict(night.report or {}),
     )  # fmt: skip
@@ -107,6 +108,11 @@ def enter(
             room.phase = Phase.DREAMT
     model.wear(room.past)
     return room, resumed
+
+
+def _reports(ledger: Any) -> list[dict[str, Any]]:
+    """What the nights before have reported."""
+    return [n.report for n in ledger.nights() if n.report and n.finished]
 
 
 def check_disk(home: Any) -> None:

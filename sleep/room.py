@@ -86,6 +86,7 @@ class Room:
     past: Path | None
     base_hash: str
     stop: Callable[[], bool] = lambda: False
+    pace: float = 1.0  # how many times as long as foreseen everything takes here
     keep: tuple[int, int] = (5, 500)  # adapters kept: how many, how many MB
     began: float = field(default_factory=time.monotonic)
     phase: Phase = Phase.PLANNED

@@ -20,7 +20,7 @@ from sleep.curvature import Curvature, measured
 from sleep.deep_sleep import deep_sleep
 from sleep.events import NightEvent, Progressed
 from sleep.imitation import imitate
-from sleep.plan import ending
+from sleep.plan import ending, pace
 from sleep.room import Room
 from sleep.teaching import Rehearsed
 from sleep.training import train
@@ -136,7 +136,11 @@ def _learn(
     ]
     known = len(room.ledger.memories(state=MemoryState.CONSOLIDATED))
     asked = len(room.memories) + min(known, config.earlier_questions / config.exam)
-    deadline = room.deadline - ending(asked, hastened=room.model.hastens)
+    hastened = room.model.hastens
+    slower = max(
+        1.0, pace([room.report], hastened=hastened)
+    )  # as tonight's dreams went, so will its exam
+    deadline = room.deadline - slower * ending(asked, hastened=hastened)
     private_dir(room.staging)
     losses = []
     course = Course(lessons, config.training, room.seed)

@@ -13,7 +13,7 @@ from disk import KINDS, UNHEARD, Disk, Heard
 from forge import Forge
 from power import FIRST, RARE, RECOVERED, Tapes, Whose, suffer
 
-CUTS = 12  # of a kind in a life
+CUTS = 5  # of a kind in a life
 LIVES = [FIRST, RARE]
 
 

@@ -63,7 +63,9 @@ def run(args: argparse.Namespace, say: Say) -> int:
                 raise UsageError("Where to? Give --html FILE.")
             from tui.report import page
 
-            write_atomic(chosen(args.html, args, begins=b"<!doctype html>"), page(ledger, night).encode())
+            write_atomic(
+                chosen(args.html, args, begins=b"<!doctype html>"), page(ledger, night).encode()
+            )
             say.line(f"Written to {args.html}.")
             say.document({"written": str(args.html)})
             return 0
