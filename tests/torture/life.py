@@ -113,7 +113,7 @@ def sleep(
 ) -> dict[str, Any]:
     """One night in the real order; its report, {} when there was nothing to learn."""
     before, night.STEPS = night.STEPS, SCRIPTED
-    model = SimpleNamespace(wear=lambda path: None)
+    model = SimpleNamespace(wear=lambda path: None, hastens=False)
     checkpoint = SimpleNamespace(base_hash="0" * 64, instincts_hash=None)
     try:
         with contextlib.suppress(NothingToLearn):
