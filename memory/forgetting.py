@@ -83,8 +83,8 @@ def _forgotten(ledger: Ledger, find: Callable[[], list[Memory]], words: str = ""
         receipt["nights"] = sorted(trained - undone)
         note_for_unlearning(ledger, trained)
         receipt["episodes"] = _blot_episodes(db, ledger, gone, words)
-        receipt["dreams"], receipt["answers"] = _delete_traces(db, gone, words)
-        _cut_traces(db, gone, words)
+        receipt["dreams"], receipt["answers"] = _delete_rehearsals(db, gone, words)
+        _delete_traces(db, gone, words)
         _blot_notes(db, ledger, gone, words)
         for m in known:
             ledger.set_memory(m.id, text="", reason="", pinned=False, state=MemoryState.FORGOTTEN)
@@ -130,7 +130,9 @@ def _blot_episodes(
     return changed
 
 
-def _delete_traces(db: sqlite3.Connection, gone: Sequence[Memory], words: str) -> tuple[int, int]:
+def _delete_rehearsals(
+    db: sqlite3.Connection, gone: Sequence[Memory], words: str
+) -> tuple[int, int]:
     """Delete the dreams and exam answers about these memories, and all others that have their words."""
     of, every = {m.id for m in gone}, [words, *(m.text for m in gone)]
     dreams = {
@@ -158,7 +160,7 @@ def _delete_traces(db: sqlite3.Connection, gone: Sequence[Memory], words: str) -
     return len(dreams), len(answers)
 
 
-def _cut_traces(db: sqlite3.Connection, gone: Sequence[Memory], words: str) -> None:
+def _delete_traces(db: sqlite3.Connection, gone: Sequence[Memory], words: str) -> None:
     """Delete the traces of replies that lead to these memories, or tell of them in what else was answered."""
     of, told, every = {m.id for m in gone}, {m.episode for m in gone}, [m.text for m in gone]
 

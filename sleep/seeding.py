@@ -137,9 +137,8 @@ def _learn(
     known = len(room.ledger.memories(state=MemoryState.CONSOLIDATED))
     asked = len(room.memories) + min(known, config.earlier_questions / config.exam)
     hastened = room.model.hastens
-    slower = max(
-        1.0, pace([room.report], hastened=hastened)
-    )  # as tonight's dreams went, so will its exam
+    # As slowly as tonight's dreams went, its exam will go.
+    slower = max(1.0, pace([room.report], hastened=hastened))
     deadline = room.deadline - slower * ending(asked, hastened=hastened)
     private_dir(room.staging)
     losses = []

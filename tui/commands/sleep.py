@@ -119,7 +119,7 @@ def by_itself(root: Root, say: Say, budget: float | None) -> dict[str, Any]:
 
 
 def _unless_hindered(root: Root, stop: Callable[[], bool]) -> Callable[[], bool]:
-    """`stop`, or what makes a night pause that nobody asked for, looked at every few seconds."""
+    """`stop`, or what makes a night pause that nobody asked for, looked at every second."""
     from sleep import watch
     from sleep.schedule import local_now
 
