@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,16 @@ from bedroom import Bedroom
 from torch import Tensor
 
 from agent.local_model import LocalModel
-from memory.config import LEAST_MINUTES, load_config, save_setting
+from memory.config import LEAST_MINUTES, Config, load_config, save_setting
 from memory.episode import Dream, DreamKind, MemoryId, MemoryState, Phase
 from memory.errors import UsageError
-from sleep import lora
+from sleep import lora, plan, seeding
 from sleep.events import PhaseReached
 from sleep.imitation import ImitationConfig, imitate
 from sleep.lesson import hard
 from sleep.night import _steps
+from sleep.phases import dream, replay
+from sleep.plan import DREAM, FEWEST
 from sleep.prepare import settings
 from sleep.teaching import Rehearsed
 from sleep.training import TrainingConfig, train
@@ -154,3 +157,35 @@ def test_one_least_budget_holds_for_settings_naps_and_commands(
     monkeypatch.setenv("SOMNUS_BUDGET_MINUTES", "1")
     with pytest.raises(UsageError, match="budget_minutes can't be '1'"):
         load_config(home_path)
+
+
+@pytest.mark.parametrize(("times", "samples"), [(1.0, 84), (3.0, FEWEST)])
+def test_after_slow_nights_each_memory_gets_fewer_dreams(
+    bedroom: Bedroom, times: float, samples: int
+) -> None:
+    ledger = bedroom.home.ledger
+    night = ledger.begin_night([e.id for e in ledger.waiting()], None)
+    report = {"dreams": {"sampled": 1000}, "seconds": {"dreamt": times * 1000 * DREAM[False]}}
+    ledger.advance(night.number, Phase.ROLLED_BACK, report=report, finished=datetime.now(UTC))
+    bedroom.config = Config(dreams_per_memory=84, rehearsal_texts=8)
+    room = bedroom.evening(minutes=3.0)
+    for phase in (replay, dream):
+        list(phase(room))
+    assert room.config.dreams.samples == samples
+
+
+def test_after_slow_dreams_learning_leaves_its_exam_more_time(
+    bedroom: Bedroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[float] = []
+
+    def heard(*args: Any, deadline: float, **others: Any) -> Any:
+        ends.append(deadline)
+        return train(*args, deadline=deadline, **others)
+
+    monkeypatch.setattr(seeding, "train", heard)
+    monkeypatch.setattr(plan, "ENOUGH", 1)
+    monkeypatch.setattr(plan, "DREAM", (1e-6, 1e-6))  # so that these took far longer than foreseen
+    began = time.monotonic()
+    bedroom.sleep()
+    assert began + 3600.0 - ends[0] > 4.0 * plan.ending(1)
