@@ -105,11 +105,15 @@ def decoding(model: LocalModel, name: str, runs: int) -> Figures:
     question = model.encode(prompt.chat("Tell me about the sea."))
 
     def ours(prompts: Sequence[Sequence[int]], rows: int) -> int:
-        choose = engine.chooser(_sampling(rows), model.device)
+        choose, end = engine.chooser(_sampling(rows), model.device), model.end_id
+
+        def on_and_on(logits: torch.Tensor, whose: Sequence[int]) -> torch.Tensor:
+            logits[:, end] = -torch.inf  # as the peers are told: all replies are of one length
+            return choose(logits, whose)
+
         with torch.inference_mode():
-            return sum(
-                1 for _ in engine.generate(inner, prompts, choose, most=REPLY, end=-1, rows=rows)
-            )
+            made = engine.generate(inner, prompts, on_and_on, most=REPLY, end=end, rows=rows)
+            return sum(1 for _ in made)
 
     def plain(prompts: Sequence[Sequence[int]], sample: bool) -> int:
         return peers.generate(inner, prompts, model.end_id, REPLY, sample=sample)
