@@ -94,28 +94,34 @@ def only(inner: Any, some: slice) -> Iterator[None]:
 FEW = 4
 
 
+Kept = list[tuple[Any, Any]]
+"""Layers and the weights that they had."""
+
+
 @contextmanager
-def merged(network: Any, replies: int) -> Iterator[Any]:
-    """The transformers model with the adapter that is on merged into its weights, and afterwards exactly as before.
+def merged(network: Any, replies: int) -> Iterator[Kept]:
+    """The adapter that is on merged into the weights of its layers, and afterwards exactly as before.
 
-    The weights that were there are put aside and put back, not computed back. For a few replies it isn't worth it.
+    The weights that were there, which are yielded, are put aside and put back, not computed back. For a few replies it
+    isn't worth it.
     """
-    from peft import PeftModel
-
-    inner = bare_inside(network)
-    if not isinstance(network, PeftModel) or replies <= FEW:
-        yield inner
+    if not has_on(network) or replies <= FEW:
+        yield []
         return
-    kept = merge(inner)
+    kept = merge(bare_inside(network))
     try:
         with network.disable_adapter() if kept else nullcontext():
-            yield inner
+            yield kept
     finally:
         put_back(kept)
 
 
-Kept = list[tuple[Any, Any]]
-"""Layers and the weights that they had."""
+def has_on(network: Any) -> bool:
+    """Whether an adapter is on the network, and not disabled."""
+    if bare_inside(network) is network:
+        return False
+    first = next((m for m in network.modules() if hasattr(m, "lora_A")), None)
+    return first is not None and not first.disable_adapters
 
 
 def merge(inner: Any) -> Kept:
@@ -135,10 +141,12 @@ def merge(inner: Any) -> Kept:
     return kept
 
 
-def put_back(kept: Kept) -> None:
-    """Give layers the very weights that they had."""
+def put_back(kept: Sequence[tuple[Any, Any]]) -> Kept:
+    """Give layers the very weights that they had; returns what gives them those that they have now."""
+    present = [(layer, layer.weight) for layer, _ in kept]
     for layer, weight in kept:
         layer.weight = weight
+    return present
 
 
 def until_stop(pieces: Iterator[str], stop: Sequence[str]) -> Iterator[str]:

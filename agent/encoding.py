@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.decoding import until_stop
 from agent.prompt import PERSONA
-from memory.episode import Turn
+from memory.episode import Role, Turn
 
 
 class Encoder:
@@ -58,6 +58,11 @@ class Encoder:
     def end_id(self) -> int:
         """The token that ends a turn."""
         return int(self.tokenizer.eos_token_id)
+
+    @property
+    def opening_id(self) -> int:
+        """The token that prompts end with, after which a reply begins."""
+        return self.encode([Turn(role=Role.USER, content="?")])[-1]
 
     def _plain_ids(self, text: str) -> list[int]:
         """A text's ids with no control token among them: each is cut in two, so that none is recognised."""

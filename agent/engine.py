@@ -1,7 +1,7 @@
 """Decoding: many replies at once, each row at its own length, the next prompt taken in as soon as rows are free.
 
-Prompts are read as prefix trees, so that what they share is read once; logits are computed for the last position
-alone; keys and values stand in one fixed cache. Works with any causal attention network of transformers, adapters
+Prompts are read as prefix trees, so that what they share is read once, and without logits; keys and values stand in one
+fixed cache. Works with any causal attention network of transformers, adapters
 included. Axes: n rows at work, H key–value heads, T tokens, D a head's width, V vocabulary.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -108,35 +109,42 @@ def generate(
     end: int,
     stops: Collection[int] = (),
     rows: int = ROWS,
+    listening: Callable[[], AbstractContextManager[None]] = nullcontext,
+    begun: Sequence[int] = (),
 ) -> Iterator[tuple[int, int]]:
     """Yield (index of the prompt, token) as replies grow; the last token is `end`, one of `stops`, or the `most`-th.
 
     Args:
         inner: a causal language model of transformers (`.model`, `.lm_head`), adapter layers in place.
         prompts: token ids, none empty.
+        listening: within it prompts are read, but for their last token, which is read as what is said is.
+        begun: how many tokens of each prompt's end are the beginning of its reply, read so too; none, if left out.
     """
     device = inner.lm_head.weight.device
     width = max(map(len, prompts), default=0) + most
     slots = Slots(max(1, min(rows, len(prompts), CACHE_TOKENS // max(1, width))), width, device)
     # In alphabetical order, prompts that begin alike are read together.
     waiting = deque(sorted(range(len(prompts)), key=lambda i: tuple(prompts[i])))
+    own = begun or [0] * len(prompts)
+    heard = [len(p) - 1 - n for p, n in zip(prompts, own, strict=True)]
     who: list[int] = []  # the prompt of each row at work
-    token: list[int] = []  # what each row said last
-    said = [0] * len(prompts)
+    token: list[int] = []  # what each row reads next
+    said = [-n for n in own]
     while waiting or who:
         free = slots.shape[0] - len(who)
         if waiting and (free > slots.shape[0] // 3 or not who):
             taken = [waiting.popleft() for _ in range(min(free, len(waiting)))]
-            logits = _read(inner, slots, [prompts[i] for i in taken], end)
+            with listening():
+                _read(inner, slots, [prompts[i] for i in taken], [heard[i] for i in taken], end)
             who += taken
-            fresh = choose(logits, taken).tolist()
-            token += fresh
-            first = len(who) - len(taken)
-        else:
-            token, first = choose(_step(inner, slots, token), who).tolist(), 0
-        for slot in range(len(who) - 1, first - 1, -1):
+            token += [prompts[i][heard[i]] for i in taken]
+        token = choose(_step(inner, slots, token), who).tolist()
+        for slot in range(len(who) - 1, -1, -1):
             i = who[slot]
             said[i] += 1
+            if said[i] <= 0:  # its beginning was given
+                token[slot] = prompts[i][said[i] - 1]
+                continue
             yield i, token[slot]
             if token[slot] == end or token[slot] in stops or said[i] >= most:
                 slots.leave(slot)
@@ -145,22 +153,23 @@ def generate(
                 token.pop()
 
 
-def _read(inner: Any, slots: Slots, prompts: Sequence[Sequence[int]], pad: int) -> Tensor:
-    """Read prompts into free slots; logits (n, V) after each."""
-    packed = pack(prompts, pad, slots.lengths.device)
+def _read(
+    inner: Any, slots: Slots, prompts: Sequence[Sequence[int]], heard: Sequence[int], pad: int
+) -> None:
+    """Read the first `heard` tokens of each prompt into free slots."""
+    # At least one of each, so that there is something to read; what is too much isn't kept.
+    packed = pack(
+        [p[: max(1, n)] for p, n in zip(prompts, heard, strict=True)], pad, slots.lengths.device
+    )
     read = DynamicCache()
-    out = inner.model(
+    inner.model(
         input_ids=packed.ids,
         attention_mask=packed.seen,
         position_ids=packed.positions,
         use_cache=True,
-        **_as_cache(inner, read),
+        **as_cache(inner, read),
     )
-    slots.admit(read, packed.paths)
-    rows = [row for row, _ in packed.paths]
-    last = [path[-1] for _, path in packed.paths]
-    logits: Tensor = inner.lm_head(out.last_hidden_state[rows, last]).float()
-    return logits
+    slots.admit(read, [(row, path[:n]) for (row, path), n in zip(packed.paths, heard, strict=True)])
 
 
 def _step(inner: Any, slots: Slots, token: Sequence[int]) -> Tensor:
@@ -173,14 +182,14 @@ def _step(inner: Any, slots: Slots, token: Sequence[int]) -> Tensor:
         attention_mask=seen[:, None, None],
         position_ids=at,
         use_cache=True,
-        **_as_cache(inner, slots),
+        **as_cache(inner, slots),
     )
     slots.lengths[: slots.count] += 1
     logits: Tensor = inner.lm_head(out.last_hidden_state[:, 0]).float()
     return logits
 
 
-def _as_cache(inner: Any, cache: Cache) -> dict[str, Cache]:
+def as_cache(inner: Any, cache: Cache) -> dict[str, Cache]:
     """The cache under the name that the network knows it by: transformers renamed it in 5.24."""
     known = inspect.signature(inner.model.forward).parameters
     return {"cache" if "cache" in known else "past_key_values": cache}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,42 +17,25 @@ from torch import Tensor
 from transformers import TextIteratorStreamer
 
 from agent import engine
-from agent.adapter import put_on
-from agent.decoding import (
-    LEAST_PARAMETERS,
-    Kept,
-    bare,
-    bare_inside,
-    bfloat16_is_faster,
-    give_back,
-    merge,
-    merged,
-    only,
-    pick_device,
-    put_back,
-    round_off,
-    until_stop,
-)
+from agent.decoding import bare_inside, merged, only, pick_device, until_stop
 from agent.encoding import Encoder
 from agent.loading import loaded
 from agent.model import Sampling, check_room
 from agent.packing import Packed
+from agent.wardrobe import Wardrobe
 from memory.episode import Turn
 
 
-class LocalModel(Encoder):
+class LocalModel(Wardrobe, Encoder):
     """A `LanguageModel` over transformers. `network` is the bare model or a PeftModel around it."""
 
     def __init__(
         self, network: Any, tokenizer: Any, *, name: str, has_instincts: bool = False
     ) -> None:
-        super().__init__(tokenizer)
-        self.network = network
+        Wardrobe.__init__(self, network)
+        Encoder.__init__(self, tokenizer)
         self.name = name
         self.has_instincts = has_instincts
-        self.lock = threading.RLock()
-        self.may_round = False
-        self._kept: Kept = []  # what was under an adapter that went into the weights
 
     @classmethod
     def load(
@@ -76,75 +59,6 @@ class LocalModel(Encoder):
         if adapter is not None:
             model.wear(adapter)
         return model
-
-    def wear(self, adapter: Path | None) -> None:
-        """Put on the adapter in this folder instead of the present one; None takes it off."""
-        with self.lock:
-            self.bare()
-            if adapter is not None:
-                self.network = put_on(self.network, adapter, low_cpu_mem_usage=False)
-                self.network.eval().requires_grad_(False)
-
-    def bare(self) -> Any:
-        """The network with no adapter on it or in it, as it was loaded."""
-        with self.lock:
-            self.network = bare(self.network)
-            put_back(self._kept)
-            self._kept = []
-            return self.network
-
-    def become(self, adapter: Path) -> Any:
-        """Let the weights themselves be what this adapter makes of them, until it is taken off by `wear` or `bare`."""
-        with self.lock:
-            self.wear(adapter)
-            self._kept = merge(bare_inside(self.network))
-            self.network = bare(self.network)
-            return self.network
-
-    @property
-    def wears(self) -> bool:
-        """Whether an adapter is on."""
-        return bare_inside(self.network) is not self.network
-
-    @contextmanager
-    def worn(self, on: bool = True) -> Iterator[Any]:
-        """The network with its adapter on or off, held against other threads."""
-        from peft import PeftModel
-
-        with self.lock:
-            peft = isinstance(self.network, PeftModel)
-            with self.network.disable_adapter() if peft and not on else nullcontext():
-                yield self.network
-
-    @property
-    def hastens(self) -> bool:
-        """Whether `hastened` makes a difference."""
-        size = sum(p.numel() for p in self.network.parameters())
-        return self.may_round and size >= LEAST_PARAMETERS and bfloat16_is_faster()
-
-    @contextmanager
-    def hastened(self) -> Iterator[None]:
-        """Frozen weights in bfloat16, where the precision was left to us and this processor is faster with it.
-
-        For dreaming and learning, which bear the rounding; what is measured or said to the user is not hastened. No
-        adapter may be put on, merged or taken off meanwhile.
-        """
-        if not self.hastens:
-            yield
-            return
-        with self.lock:
-            undo = round_off(self.network)
-        try:
-            yield
-        finally:
-            with self.lock:
-                undo()
-            give_back()
-
-    @property
-    def device(self) -> torch.device:
-        where: torch.device = next(self.network.parameters()).device
-        return where
 
     @property
     def context_tokens(self) -> int:
@@ -205,16 +119,18 @@ class LocalModel(Encoder):
         *,
         adapter: bool = True,
         barred: Sequence[Sequence[int]] = (),
+        begun: Sequence[int] = (),
         progress: Callable[[int], None] = lambda done: None,
     ) -> list[list[int]]:
         """Reply token ids for each prompt's ids, without the end; `progress` hears how many are done.
 
-        `barred` names, for each prompt, tokens that its reply may not have.
+        `barred` names, for each prompt, tokens that its reply may not have; `begun` how many tokens at its end are the
+        beginning of its reply already.
         """
         replies: list[list[int]] = [[] for _ in prompts]
         ends = {self.end_id, *self._stops(sampling)}
         done = 0
-        for i, token in self._generate(prompts, sampling, adapter, barred):
+        for i, token in self._generate(prompts, sampling, adapter, barred, begun):
             if token != self.end_id:
                 replies[i].append(token)
             if token in ends or len(replies[i]) == sampling.max_tokens:
@@ -233,15 +149,18 @@ class LocalModel(Encoder):
         sampling: Sampling,
         adapter: bool,
         barred: Sequence[Sequence[int]] = (),
+        begun: Sequence[int] = (),
     ) -> Iterator[tuple[int, int]]:
-        with self.worn(adapter) as network, merged(network, len(prompts)) as inner:
+        with self.worn(adapter) as network, merged(network, len(prompts)) as kept:
             tokens = engine.generate(
-                inner,
+                bare_inside(network),
                 prompts,
                 engine.chooser(sampling, self.device, barred),
                 most=sampling.max_tokens,
                 end=self.end_id,
                 stops=self._stops(sampling),
+                listening=lambda: self.listening(network, kept),
+                begun=begun,
             )
             while True:
                 with torch.inference_mode():

@@ -7,12 +7,14 @@ of the batch, T tokens of the widest row.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+
+T = TypeVar("T")
 
 # Widths are multiples of it. Where bfloat16 may be in use, a processor prepares its kernels anew for every other shape.
 EVEN = 64 if torch.backends.cpu.get_cpu_capability() == "AVX512" else 16
@@ -112,3 +114,9 @@ def _grow(
             trees.append(_Tree())
         places[i] = len(trees) - 1, trees[-1].add(ids)
     return trees, places
+
+
+def chunks(order: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Consecutive slices of at most `size`."""
+    for begin in range(0, len(order), size):
+        yield order[begin : begin + size]

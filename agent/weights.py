@@ -36,6 +36,11 @@ DEFAULT = "smollm2-135m"
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 
 
+WORN = (
+    "-while-speaking"  # see `speech.py`; adapters of earlier versions were worn while listening too
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
     """A model on disk. `base_path` is the untouched base, `path` the complete one with its instincts merged in."""
@@ -45,6 +50,11 @@ class Checkpoint:
     path: Path
     base_hash: str  # SHA-256 of the base's weights
     instincts_hash: str | None
+
+    @property
+    def stamp(self) -> str:
+        """What an adapter belongs to: the base, its instincts, and when it is worn."""
+        return f"{self.base_hash}{self.instincts_hash or ''}{WORN}"
 
 
 def _quiet(what: str, share: float | None) -> None:

@@ -12,11 +12,11 @@ import numpy as np
 from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
+from agent.packing import chunks
 from memory.episode import Dream, DreamKind, Memory, MemoryId, MemoryState
 from memory.quarantine import HEARSAY
 from memory.store import Embedder
 from sleep.dreams import is_true_to, parse
-from sleep.lesson import chunks
 from sleep.plan import CUES
 from sleep.words import agrees, normal
 

@@ -22,9 +22,10 @@ from torch import Tensor, nn
 
 from agent.decoding import bare_inside
 from agent.local_model import LocalModel
+from agent.packing import chunks
 from memory.paths import write_atomic
-from sleep.bottom import bottom
-from sleep.lesson import Lesson, answer_logits, batch, chunks
+from sleep.hearing import splits
+from sleep.lesson import Lesson, answer_logits, batch
 from sleep.lora import LAYER, MLP, WEIGHTS
 
 TOGETHER = 2  # texts gone through at once: what backward needs of them is memory
@@ -102,7 +103,7 @@ def _measure(
     """One pass over the texts and back, with answers that the network itself draws: no labels, the Fisher's own."""
     sums: dict[str, Tensor] = {}
     tokens = answers = 0
-    below = bottom(model, lowest)
+    halves = splits(model, lowest)
     draw = torch.Generator().manual_seed(0)
     with model.worn() as network, _watched(layers, sums) as watching:
         for some in chunks(list(texts), TOGETHER):
@@ -111,12 +112,13 @@ def _measure(
             for row, path in b.packed.paths:
                 real[row, path] = True
             watching[:] = [real]
-            if below is not None:
-                states = below.states(some, b.packed)
-            else:
-                states = bare_inside(network).get_input_embeddings()(b.packed.ids)
-            states = states.detach().requires_grad_(True)
-            logits = answer_logits(model, network, b, states, lowest if below else 0)
+            with torch.no_grad():
+                if halves:
+                    states = model.before(network, b.packed, lowest)
+                else:
+                    states = bare_inside(network).get_input_embeddings()(b.packed.ids)
+            states.requires_grad_(True)
+            logits = answer_logits(model, network, b, states, lowest if halves else 0)
             chosen = torch.multinomial(logits.detach().softmax(-1).cpu(), 1, generator=draw)
             nn.functional.cross_entropy(
                 logits, chosen.squeeze(1).to(logits.device), reduction="sum"

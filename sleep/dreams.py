@@ -1,8 +1,7 @@
 """Dreams: the model makes up cues and replies about its memories, reads them a second time, and keeps the true ones.
 
 A dream is kept when it parses, says nothing that the memory doesn't, isn't there already, and when a second reading,
-with the memory among its nearest neighbours, finds the same answer: so that a cue which would fit two memories goes.
-One forward pass gives that second reading and the teacher's log-probabilities for seeding.
+with the memory among its nearest neighbours, finds the same answer, by whose log-probabilities it is then taught.
 """
 
 from __future__ import annotations
@@ -19,9 +18,10 @@ from torch import Tensor
 from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
+from agent.packing import chunks
 from memory.episode import Dream, DreamKind, MemoryId
 from sleep import taboo, teaching
-from sleep.lesson import Lesson, chunks, scored, surer
+from sleep.lesson import Lesson, scored, surer
 from sleep.narrated import onwards
 from sleep.teaching import Rehearsed
 from sleep.words import abstains, faithful, hard, keys, normal, stem, word_at, words

@@ -17,9 +17,10 @@ import torch
 from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
+from agent.packing import chunks
 from memory.episode import Dream, DreamKind, ExamAnswer, MemoryId
 from sleep import lora
-from sleep.lesson import SLICE, Lesson, answer_slices, batch, chunks
+from sleep.lesson import SLICE, Lesson, read
 from sleep.loss import divergence
 from sleep.words import abstains, agrees
 
@@ -93,12 +94,10 @@ def perplexity(model: LocalModel, texts: Sequence[str], *, adapter: bool = True)
     with model.worn(adapter) as network, torch.inference_mode():
         for some in chunks(texts, 8):
             items = [(model.encode_reply(t, end=False), 1) for t in some]
-            b = batch([(i, s) for i, s in items if len(i) > 1], model.end_id, model.device)
-            for logp, target in zip(
-                answer_slices(model, network, b), b.targets.split(SLICE), strict=True
-            ):
+            slices, lengths = read(model, network, [(i, s) for i, s in items if len(i) > 1])
+            for logp, target in slices:
                 total -= float(logp.gather(1, target.unsqueeze(1)).sum())
-            count += len(b.targets)
+            count += sum(lengths)
     return math.exp(total / count)
 
 
@@ -107,13 +106,11 @@ def kl_to_base(model: LocalModel, texts: Sequence[Lesson]) -> float:
     total, count = 0.0, 0
     with model.worn() as network, torch.inference_mode():
         for some in chunks(texts, 8):
-            b = batch([(x.ids, x.start) for x in some], model.end_id, model.device)
+            slices, lengths = read(model, network, [(x.ids, x.start) for x in some])
             ids, logp = (torch.cat([getattr(x, f) for x in some]) for f in ("top_ids", "top_logp"))
-            for q, i, p in zip(
-                answer_slices(model, network, b), ids.split(SLICE), logp.split(SLICE), strict=True
-            ):
+            for (q, _), i, p in zip(slices, ids.split(SLICE), logp.split(SLICE), strict=True):
                 total += float(divergence(p.to(q), q, i.to(q.device)).sum())
-            count += len(b.targets)
+            count += sum(lengths)
     return total / max(1, count)
 
 

@@ -21,8 +21,9 @@ from torch import Tensor
 
 from agent.local_model import LocalModel
 from agent.model import Sampling
+from agent.speech import hear
 from memory.episode import MemoryId
-from sleep.lesson import Lesson, answer_logp, batch
+from sleep.lesson import Lesson, said
 from sleep.loss import divergence
 from sleep.teaching import Rehearsed
 from sleep.words import abstains, agrees
@@ -85,7 +86,9 @@ def imitate(
         sampling = Sampling(
             max_tokens=24, temperature=config.temperature, seed=seed * 1000 + number
         )
-        rows = model.decode(prompts, sampling)
+        starts = [r.lesson.start for r in chosen for _ in range(config.group)]
+        begun = [len(p) - start for p, start in zip(prompts, starts, strict=True)]
+        rows = model.decode(prompts, sampling, begun=begun)
         # 2. reward, normalised within each dream's group
         rewards = torch.tensor(
             [
@@ -103,7 +106,9 @@ def imitate(
         # 3. one step: (1 − α) · policy gradient + α · divergence from the teacher
         informative = [i for i, a in enumerate(advantages.tolist()) if abs(a) > 1e-3 and rows[i]]
         if informative:
-            items = [([*prompts[i], *rows[i], model.end_id], len(prompts[i])) for i in informative]
+            items = [
+                ([*prompts[i], *rows[i], model.end_id], starts[i], begun[i]) for i in informative
+            ]
             _policy_gradient(model, items, advantages[informative], 1.0 - config.alpha)
         _anchor(model, [r.lesson for r in chosen], config.alpha)
         torch.nn.utils.clip_grad_norm_(list(trainable), 1.0)
@@ -112,21 +117,25 @@ def imitate(
 
 
 def _policy_gradient(
-    model: LocalModel, items: Sequence[tuple[list[int], int]], advantages: Tensor, scale: float
+    model: LocalModel, items: Sequence[tuple[list[int], int, int]], advantages: Tensor, scale: float
 ) -> None:
-    b = batch(items, model.end_id, model.device)
+    """Of (ids, where the reply starts, how many of its tokens were given)."""
+    targets = torch.tensor([t for ids, start, _ in items for t in ids[start:]], device=model.device)
     with model.worn() as network:
-        logp = answer_logp(model, network, b).gather(1, b.targets.unsqueeze(1)).squeeze(1)  # (N,)
-        each = torch.stack([x.mean() for x in logp.split(b.lengths)])  # (rows,)
+        logp = said(model, network, hear(model, network, [(ids, start) for ids, start, _ in items]))
+        own = logp.gather(1, targets.unsqueeze(1)).squeeze(1)  # (N,)
+        replies = own.split([len(ids) - start for ids, start, _ in items])
+        each = torch.stack(
+            [x[given:].mean() for x, (*_, given) in zip(replies, items, strict=True)]
+        )
         (-(each * advantages.to(each)).mean() * scale).backward()
 
 
 def _anchor(model: LocalModel, lessons: Sequence[Lesson], scale: float) -> None:
-    b = batch([(x.ids, x.start) for x in lessons], model.end_id, model.device)
     with model.worn() as network:
-        logp = answer_logp(model, network, b)
+        logp = said(model, network, hear(model, network, [(x.ids, x.start) for x in lessons]))
         parts = [
             divergence(x.top_logp.to(q), q, x.top_ids.to(q.device))
-            for x, q in zip(lessons, logp.split(b.lengths), strict=True)
+            for x, q in zip(lessons, logp.split([x.answers for x in lessons]), strict=True)
         ]
         (torch.cat(parts).mean() * scale).backward()

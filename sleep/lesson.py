@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from agent.packing import EVEN, ROW_TOKENS, Packed, pack
-
-T = TypeVar("T")
+from agent.packing import EVEN, ROW_TOKENS, Packed, chunks, pack
+from agent.speech import Deaf, Heard, hear, say
 
 TOP_K = 20
 TINY = 1e-9
@@ -122,16 +121,33 @@ def answer_logits(model: Any, network: Any, b: Batch, *begun: Any) -> Tensor:
     return logits
 
 
-def answer_logp(model: Any, network: Any, b: Batch, *begun: Any) -> Tensor:
-    """Log-probabilities (N, V) for the answer tokens of a batch."""
-    return torch.log_softmax(answer_logits(model, network, b, *begun), dim=-1)
+def said(
+    model: Any, network: Any, some: Sequence[Heard], layer: int = 0, deaf: Deaf | None = None
+) -> Tensor:
+    """Log-probabilities (N, V) for the answer tokens of what was heard up to `layer`."""
+    return torch.log_softmax(model.logits(network, say(model, network, some, layer, deaf)), dim=-1)
 
 
-def answer_slices(model: Any, network: Any, b: Batch) -> Iterator[Tensor]:
-    """The same a few tokens at a time, for reading: a vocabulary beside every token is most of a night's memory."""
-    hidden = model.hidden(network, b.packed)[b.rows, b.cols]  # (N, D)
-    for some in hidden.split(SLICE):
-        yield torch.log_softmax(model.logits(network, some), dim=-1)  # (≤ SLICE, V)
+def read(
+    model: Any, network: Any, items: Sequence[tuple[Sequence[int], int]]
+) -> tuple[Iterator[tuple[Tensor, Tensor]], tuple[int, ...]]:
+    """Of (ids, start) pairs (log-probabilities (≤ SLICE, V), answer tokens (≤ SLICE,)), a few at a time, and how many
+    answer tokens each pair has: a vocabulary beside every token is most of a night's memory.
+    """
+    if model.differs(network):
+        hidden = say(model, network, hear(model, network, items))  # (N, D)
+        answers = [token for ids, start in items for token in ids[start:]]
+        targets = torch.tensor(answers, device=hidden.device)
+        lengths = tuple(len(ids) - start for ids, start in items)
+    else:  # then what prompts share need be read once
+        b = batch(items, model.end_id, model.device)
+        hidden = model.hidden(network, b.packed)[b.rows, b.cols]
+        targets, lengths = b.targets, b.lengths
+    slices = (
+        (torch.log_softmax(model.logits(network, some), dim=-1), target)
+        for some, target in zip(hidden.split(SLICE), targets.split(SLICE), strict=True)
+    )
+    return slices, lengths
 
 
 def scored(
@@ -151,23 +167,15 @@ def scored(
     with model.worn(adapter) as network, torch.inference_mode():
         for chunk in chunks(order, ROWS):
             items = [((*pairs[i][0], *pairs[i][1]), len(pairs[i][0])) for i in chunk]
-            b = batch(items, model.end_id, model.device)
+            slices, lengths = read(model, network, items)
             own, ids, tops = [], [], []
-            for logp, target in zip(
-                answer_slices(model, network, b), b.targets.split(SLICE), strict=True
-            ):
+            for logp, target in slices:
                 own.append(logp.gather(1, target.unsqueeze(1)).squeeze(1))
                 top = logp.topk(min(top_k, logp.shape[-1]))
                 ids.append(top.indices.int())
                 tops.append(top.values)
             parts = torch.cat(own), torch.cat(ids), torch.cat(tops)  # (N,), (N, K), (N, K)
-            for i, *piece in zip(chunk, *(p.cpu().split(b.lengths) for p in parts), strict=True):
+            for i, *piece in zip(chunk, *(p.cpu().split(lengths) for p in parts), strict=True):
                 out[i] = (piece[0].clone(), piece[1].clone(), piece[2].clone())
             progress(len(chunk))
     return [o for o in out if o is not None]
-
-
-def chunks(order: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Consecutive slices of at most `size`."""
-    for begin in range(0, len(order), size):
-        yield order[begin : begin + size]

@@ -1,4 +1,7 @@
-"""Making, growing and saving plain LoRA adapters: no DoRA, bias or rsLoRA, so that others take them too."""
+"""Making, growing and saving plain LoRA adapters: no DoRA, bias or rsLoRA, so that others take them too.
+
+A night's are activated ones (`agent/speech.py`); their configuration says so, to PEFT and what else knows aLoRA.
+"""
 
 from __future__ import annotations
 
@@ -101,18 +104,28 @@ def save(
         rank = a.shape[0]
         tensors[names[0]] = a.to(dtype)
         tensors[names[1]] = b.to(dtype)
-    _write(folder, tensors, rank=rank, base=model.name)
+    _write(folder, tensors, rank=rank, base=model.name, activated=[model.opening_id])
 
 
-def _write(folder: Path, tensors: dict[str, Tensor], *, rank: int, base: str | None = None) -> None:
-    """A plain PEFT folder whose scale is in its weights. Raises HomeError when the disk refuses."""
+def _write(
+    folder: Path,
+    tensors: dict[str, Tensor],
+    *,
+    rank: int,
+    base: str | None = None,
+    activated: list[int] | None = None,
+) -> None:
+    """A plain PEFT folder whose scale is in its weights, on from the last of the tokens `activated` if there are any.
+
+    Raises HomeError when the disk refuses.
+    """
     from peft import LoraConfig
     from safetensors.torch import save as packed
 
     targets = sorted({n.split(".lora_")[0].rsplit(".", 1)[1] for n in tensors})
     config = LoraConfig(
         r=rank, lora_alpha=rank, target_modules=targets, lora_dropout=0.0, task_type="CAUSAL_LM",
-        inference_mode=True, base_model_name_or_path=base,
+        inference_mode=True, base_model_name_or_path=base, alora_invocation_tokens=activated,
     )  # fmt: skip
     whole = {n: t.contiguous() for n, t in tensors.items()}
     with writing(folder):

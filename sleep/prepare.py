@@ -85,14 +85,12 @@ def enter(
             raise NothingToLearn(NOTHING)
         night = ledger.begin_night([e.id for e in waiting], worn)
     keep_date(ledger, config.sleep_at, local_now())
-    base_hash = checkpoint.base_hash + (checkpoint.instincts_hash or "")
-    texts = (
-        private_dir(cache_path() / "rehearsal") / f"{base_hash[:12]}{base_hash[-12:]}.safetensors"
-    )
+    known = checkpoint.base_hash + (checkpoint.instincts_hash or "")
+    texts = private_dir(cache_path() / "rehearsal") / f"{known[:12]}{known[-12:]}.safetensors"
     room = Room(
         home=home, model=model, teacher=teacher or model, store=store, embedder=embedder, config=own, cache=texts,
         number=night.number,
-        past=home.adapters.path(night.parent) if night.parent else None, base_hash=base_hash, stop=stop,
+        past=home.adapters.path(night.parent) if night.parent else None, base_hash=checkpoint.stamp, stop=stop,
         pace=pace(_reports(ledger), hastened=model.hastens),
         keep=(config.keep_adapters, config.keep_adapters_mb), phase=night.phase,
         episodes=ledger.episodes(list(night.episodes)), report=dict(night.report or {}),

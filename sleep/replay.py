@@ -18,10 +18,10 @@ from agent import prompt
 from agent.conversation import is_question
 from agent.local_model import LocalModel
 from agent.model import Sampling
+from agent.packing import chunks
 from memory.blotting import MARK
 from memory.episode import Episode, EpisodeId, Origin
 from memory.trust import own_words
-from sleep.lesson import chunks
 from sleep.narrated import onwards
 from sleep.words import content, hard, normal, sentences, stem
 

@@ -14,11 +14,11 @@ from memory.faults import reached
 from memory.paths import private_dir, writing
 from sleep import exam, lora, rehearsal, strength, teaching
 from sleep.associate import histories, nearest
-from sleep.bottom import Bottom, bottom, depth
 from sleep.course import Course
 from sleep.curvature import Curvature, measured
 from sleep.deep_sleep import deep_sleep
 from sleep.events import NightEvent, Progressed
+from sleep.hearing import Hearing, depth
 from sleep.imitation import imitate
 from sleep.plan import ending, pace
 from sleep.room import Room
@@ -106,7 +106,7 @@ def seed(room: Room) -> Iterator[NightEvent]:
     )
     with room.model.hastened():
         curvature = Curvature(room.model, factors, room.past) if factors else None
-        yield from _learn(room, bottom(room.model, lowest), curvature)
+        yield from _learn(room, Hearing(room.model, lowest), curvature)
     most = room.config.limits.tempered
     before = exam.untouched(room.model, room.ledger, room.base_hash)
     room.report["tempered"] = yield from room.narrated(
@@ -121,7 +121,7 @@ def seed(room: Room) -> Iterator[NightEvent]:
 
 
 def _learn(
-    room: Room, below: Bottom | None, curvature: Curvature | None = None
+    room: Room, hearing: Hearing, curvature: Curvature | None = None
 ) -> Iterator[NightEvent]:
     again(room)
     room.earlier = _earlier(room)
@@ -145,7 +145,7 @@ def _learn(
     course = Course(lessons, config.training, room.seed)
     for step in train(
         room.model, room.moving, course, room.texts, config.training, seed=room.seed, stop=room.stop,
-        deadline=deadline, resume=room.staging / UNFINISHED, heard=course.heard, below=below,
+        deadline=deadline, resume=room.staging / UNFINISHED, heard=course.heard, hearing=hearing,
         curvature=curvature,
     ):  # fmt: skip
         losses.append(round(step.loss, 4))

@@ -18,22 +18,24 @@ import torch
 from torch import Tensor
 
 from agent.local_model import LocalModel
-from sleep.bottom import Bottom
+from agent.packing import chunks
+from agent.speech import Deaf
 from sleep.curvature import Curvature
-from sleep.lesson import Batch, Lesson, answer_logp, batch, chunks, lead_weights
+from sleep.hearing import Hearing
+from sleep.lesson import Lesson, lead_weights, said
 from sleep.loss import divergence
 from sleep.optimiser import Optimiser
 
-TOGETHER = 9  # lessons and texts that go through the network at once
+TOGETHER = 16  # lessons and texts that go through the network at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
     """How the student learns."""
 
-    lr: float = 1.4e-3
+    lr: float = 1e-3
     """Peak learning rate; LoRA wants about ten times that of full training (LoRA Without Regret)."""
-    rows: int = 8
+    rows: int = 16
     """Lessons a step."""
     curvature_weight: float = 450.0
     """Weight, beside the lessons' divergence, of what the new rank changes in general texts; large, since the second
@@ -42,7 +44,7 @@ class TrainingConfig:
     """… and where that can't be had, texts gone through in every step …"""
     rehearsal_weight: float = 6.0
     """… and the weight of their divergence."""
-    passes: float = 2.5
+    passes: float = 5.0
     """Lessons seen, as a multiple of those there are: each once, then the less known ones again …"""
     least_steps: int = 72
     """… or more, after a day on which little was said: below this a name is not learnt, only hinted at."""
@@ -50,6 +52,8 @@ class TrainingConfig:
     """Tokens at the beginning of an answer, where it is decided which memory is told …"""
     lead_weight: float = 2.0
     """… and their weight: the rest is recited, and would drown them in the mean."""
+    deaf: float = 0.2
+    """Share of a cue's tokens that a reply is learnt without, others every time: no word of it may decide alone."""
     warm_up: float = 0.05
     """Share of steps with rising learning rate."""
     beta: float = 0.0
@@ -81,15 +85,17 @@ def train(
     deadline: float = math.inf,
     resume: Path | None = None,
     heard: Callable[[Sequence[Lesson], Sequence[float]], None] = lambda lessons, losses: None,
-    below: Bottom | None = None,
+    hearing: Hearing | None = None,
     curvature: Curvature | None = None,
 ) -> Iterator[Step]:
     """One optimiser step for each of `steps`, and a yield after it.
 
     Ends early, at a step's end, when `stop()` or past `deadline`, and goes on from the file `resume`: see
-    `Optimiser.paced`. `heard` is told what each of a step's lessons cost at its worst token. `below` has the layers in
-    which nothing moves. With a `curvature` no text of `rehearsal` is gone through.
+    `Optimiser.paced`. `heard` is told what each of a step's lessons cost at its worst token. `hearing` keeps what
+    doesn't change. With a `curvature` no text of `rehearsal` is gone through.
     """
+    hearing = hearing or Hearing(model)
+    deaf = Deaf(config.deaf, torch.Generator().manual_seed(seed))
     texts = _endless(rehearsal, random.Random(seed + 1))
     with closing(Optimiser(model, trainable, config.lr)) as optimiser:
         for pace in optimiser.paced(
@@ -98,7 +104,7 @@ def train(
             # 1. the lessons, and beside them what must stay as it is
             chosen = steps[pace.number]
             kept = list(itertools.islice(texts, 0 if curvature else config.rehearsal_rows))
-            costs, loss, kept_loss = _backward(model, chosen, kept, config, below)
+            costs, loss, kept_loss = _backward(model, chosen, kept, config, hearing, deaf)
             if curvature is not None:
                 kept_loss = curvature.pull(config.curvature_weight)
             heard(chosen, costs)
@@ -118,7 +124,8 @@ def _backward(
     lessons: Sequence[Lesson],
     kept: Sequence[Lesson],
     config: TrainingConfig,
-    below: Bottom | None = None,
+    hearing: Hearing,
+    deaf: Deaf,
 ) -> tuple[list[float], float, float]:
     """Accumulate the gradient of the mean divergence over the answer tokens of both; return what each lesson cost at
     its worst token, in nats, and the two means.
@@ -131,10 +138,10 @@ def _backward(
     totals = [float(sum(w.sum() for w in some)) for some in (weights[:count], weights[count:])]
     costs, loss, kept_loss = [0.0] * count, 0.0, 0.0
     for some in chunks(list(enumerate([*lessons, *kept])), TOGETHER):
-        b: Batch = batch([(x.ids, x.start) for _, x in some], model.end_id, model.device)
-        begun = (below.states([x for _, x in some], b.packed), below.layer) if below else ()
+        heard = hearing.of([x for _, x in some])
         with model.worn() as network:
-            student = answer_logp(model, network, b, *begun).split(b.lengths)  # each (A, V)
+            logp = said(model, network, heard, hearing.layer, deaf)
+            student = logp.split([x.answers for _, x in some])  # each (A, V)
             parts: list[Tensor] = []
             for (i, x), q in zip(some, student, strict=True):
                 each = divergence(

@@ -183,10 +183,10 @@ class Root:
         return self.home.adapters.path(card.name) if card else None
 
     def pin(self, checkpoint: Checkpoint) -> None:
-        """Adapters belong to the base and instincts they were learnt on: on others, everything is learnt again."""
+        """Adapters belong to what they were learnt on, and how they were worn; else everything is learnt again."""
         from memory.episode import MemoryState
 
-        stamp = checkpoint.base_hash + (checkpoint.instincts_hash or "")
+        stamp = checkpoint.stamp
         ledger = self.home.ledger
         before, worn = ledger.meta("base"), self.home.adapters.current()
         # A roll-back reaches behind a change of model, to an adapter of the old one.
@@ -202,7 +202,7 @@ class Root:
             give_up(self.home)
         if is_strange:
             self.progress(
-                "The model has changed: what was learnt on the old one is in the buffer again.",
+                "The model has changed, or how it learns: what was learnt before is in the buffer again.",
                 None,
             )
             self.home.adapters.point(None)

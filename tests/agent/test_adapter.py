@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from agent.adapter import put_on
 from agent.local_model import LocalModel
+from agent.speech import hear, say
 from memory.episode import Role, Turn
 from memory.errors import WeightsError
 from sleep import lora
@@ -36,9 +37,11 @@ def folder(model: LocalModel, tmp_path: Path) -> Path:
 
 
 def logits(model: LocalModel) -> Any:
-    ids = torch.tensor([model.encode(ASKED)])
+    """Of the first token of a reply."""
+    ids = model.encode(ASKED)
     with torch.inference_mode(), model.worn() as network:
-        return network(input_ids=ids).logits[0, -1]
+        heard = hear(model, network, [([*ids, model.end_id], len(ids))])
+        return model.logits(network, say(model, network, heard))[0]
 
 
 def test_it_is_what_peft_makes_of_its_own_file(model: LocalModel, folder: Path) -> None:

@@ -17,8 +17,8 @@ from sleep.training import TrainingConfig, train
 @pytest.fixture
 def model(tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> LocalModel:
     """A tiny model that takes itself for a large one on a fast processor."""
-    monkeypatch.setattr("agent.local_model.LEAST_PARAMETERS", 0)
-    monkeypatch.setattr("agent.local_model.bfloat16_is_faster", lambda: True)
+    monkeypatch.setattr("agent.wardrobe.LEAST_PARAMETERS", 0)
+    monkeypatch.setattr("agent.wardrobe.bfloat16_is_faster", lambda: True)
     return LocalModel.load(tiny_checkpoint, name="tiny", device="cpu")
 
 

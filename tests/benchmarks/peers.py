@@ -66,7 +66,11 @@ def sft(folder: Path, lessons: Sequence[Lesson], *, rank: int, runs: int) -> flo
     def trainer(out: str, clock: Any) -> Any:
         return SFTTrainer(
             model=str(folder),
-            args=SFTConfig(**_plainly(out, runs), completion_only_loss=True, train_sampling_strategy="group_by_length"),
+            args=SFTConfig(
+                **_plainly(out, runs),
+                completion_only_loss=True,
+                train_sampling_strategy="group_by_length",
+            ),
             train_dataset=Dataset.from_list(rows),
             peft_config=_lora(rank),
             callbacks=[clock],

@@ -11,7 +11,6 @@ from torch import Tensor
 from agent.decoding import bare_inside
 from agent.local_model import LocalModel
 from sleep import curvature, exam, lora
-from sleep.bottom import bottom
 from sleep.curvature import Curvature, measured
 from sleep.lesson import Lesson, scored
 from sleep.training import TrainingConfig, train
@@ -149,7 +148,7 @@ def test_learning_with_it_changes_general_texts_less(
         config = TrainingConfig(lr=5e-3, curvature_weight=weight)
         pull = Curvature(model, factors)
         steps = list(
-            train(model, moving, [[wrong]] * 25, texts, config, seed=0, below=bottom(model, 0), curvature=pull)
+            train(model, moving, [[wrong]] * 25, texts, config, seed=0, curvature=pull)
         )  # fmt: skip
         cost[weight] = exam.kl_to_base(model, texts[1:]), steps[-1].rehearsal_loss
     assert cost[300.0][0] < cost[0.0][0] and cost[300.0][1] < cost[0.0][1]

@@ -13,7 +13,7 @@ from tiny import make_checkpoint
 from agent.local_model import LocalModel
 from memory.ledger import Ledger
 from sleep import exam, lora
-from sleep.lesson import SLICE, answer_logp, answer_slices, batch, hard, scored, surer
+from sleep.lesson import SLICE, answer_logits, batch, hard, read, scored, surer
 
 
 def sequences(seed: int, count: int) -> list[tuple[tuple[int, ...], int]]:
@@ -36,8 +36,9 @@ def test_packing_changes_no_log_probability(tmp_path: Path, kind: str, row: int)
     items = sequences(row, 14)
     with model.worn() as network, torch.inference_mode():
         packed = batch(items, model.end_id, "cpu", row=row)
-        together = answer_logp(model, network, packed)
-        alone = [answer_logp(model, network, batch([x], model.end_id, "cpu")) for x in items]
+        together = answer_logits(model, network, packed).log_softmax(-1)
+        singly = [batch([x], model.end_id, "cpu") for x in items]
+        alone = [answer_logits(model, network, b).log_softmax(-1) for b in singly]
     assert packed.targets.tolist() == [t for ids, start in items for t in ids[start:]]
     assert packed.packed.ids.numel() < sum(len(ids) for ids, _ in items) or row < 64
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-4, rtol=0)
@@ -47,7 +48,7 @@ def test_one_sequence_is_scored_as_the_plain_model_scores_it(tiny_checkpoint: Pa
     model = LocalModel.load(tiny_checkpoint, name="tiny", device="cpu")
     ids = list(range(5, 25))
     with model.worn() as network, torch.inference_mode():
-        ours = answer_logp(model, network, batch([(ids, 1)], model.end_id, "cpu"))
+        ours = answer_logits(model, network, batch([(ids, 1)], model.end_id, "cpu")).log_softmax(-1)
         plain = model.network(torch.tensor([ids])).logits[0, :-1].log_softmax(-1)
     torch.testing.assert_close(ours, plain, atol=1e-4, rtol=0)
 
@@ -64,10 +65,14 @@ def test_scores_come_back_in_the_order_asked(tiny_checkpoint: Path) -> None:
 def test_a_slice_at_a_time_says_the_same(tmp_path: Path) -> None:
     model = LocalModel.load(make_checkpoint(tmp_path / "llama", "llama"), name="x", device="cpu")
     with model.worn() as network, torch.inference_mode():
-        packed = batch([(range(3, 303), 1), *sequences(1, 4)], model.end_id, "cpu")
+        items = [(range(3, 303), 1), *sequences(1, 4)]
+        packed = batch(items, model.end_id, "cpu")
         assert len(packed.targets) > SLICE
-        sliced = torch.cat(list(answer_slices(model, network, packed)))
-        assert torch.allclose(sliced, answer_logp(model, network, packed), atol=1e-5)
+        slices, lengths = read(model, network, items)
+        logp, targets = (torch.cat(part) for part in zip(*slices, strict=True))
+        whole = answer_logits(model, network, packed).log_softmax(-1)
+    assert torch.allclose(logp, whole, atol=1e-5)
+    assert torch.equal(targets, packed.targets) and lengths == packed.lengths
 
 
 def test_certainty_is_lent_to_the_answer_and_nothing_else() -> None:

@@ -114,7 +114,7 @@ def sleep(
     """One night in the real order; its report, {} when there was nothing to learn."""
     before, night.STEPS = night.STEPS, SCRIPTED
     model = SimpleNamespace(wear=lambda path: None, hastens=False)
-    checkpoint = SimpleNamespace(base_hash="0" * 64, instincts_hash=None)
+    checkpoint = SimpleNamespace(base_hash="0" * 64, instincts_hash=None, stamp="0" * 64)
     try:
         with contextlib.suppress(NothingToLearn):
             events = night.sleep(

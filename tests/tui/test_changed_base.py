@@ -18,7 +18,7 @@ from tui.root import Root
 Run = Callable[..., Any]
 CAT = "My cat is called Biscuit."
 CODE = "The code of the cellar is 5093."
-CHANGED = "The model has changed: what was learnt on the old one is in the buffer again."
+CHANGED = "The model has changed, or how it learns: what was learnt before is in the buffer again."
 
 
 @pytest.fixture
@@ -92,6 +92,17 @@ def test_what_was_learnt_on_another_base_is_in_the_buffer_again(
     with Home.open(home_path, read_only=True) as home:
         card = home.adapters.current()
         assert card is not None and (card.name, card.parent) == ("night-0002", None)
+
+
+def test_an_adapter_that_was_learnt_to_be_worn_while_listening_too_is_learnt_again(
+    on_base: Run, home_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr("agent.weights.WORN", "")
+        learn(on_base, home_path, CAT)
+        assert stands(on_base) == ("night-0001", 0)
+    assert CHANGED in on_base("ask", "Who is Biscuit?").err
+    assert stands(on_base) == (None, 1)
 
 
 def torn(base: Path) -> None:

@@ -1,4 +1,4 @@
-"""The lowest layers, gone through once: the rest says and learns the same as if all had been gone through."""
+"""What doesn't change is kept: what is learnt is the same as if all had been gone through each time."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from agent.decoding import bare_inside
 from agent.local_model import LocalModel
 from sleep import lora
-from sleep.bottom import bottom, depth
-from sleep.lesson import batch, hard
+from sleep.hearing import Hearing, depth, splits
+from sleep.lesson import hard
 from sleep.training import TrainingConfig, train
 
 LESSONS = [hard(range(3, 9), [n, 5, 6]) for n in range(10, 18)] + [hard([3, 4, 9], [7])]
@@ -24,34 +24,31 @@ def model(request: pytest.FixtureRequest, tmp_path: Path) -> LocalModel:
     return LocalModel.load(make_checkpoint(tmp_path / "m", request.param), name="x", device="cpu")
 
 
-def test_two_halves_say_what_the_whole_says(model: LocalModel) -> None:
-    below = bottom(model, 1)
-    assert below is not None and depth(model) == 2
-    packed = batch([(x.ids, x.start) for x in LESSONS], model.end_id, "cpu").packed
-    with torch.no_grad():
-        whole = model.hidden(model.network, packed)
-        states = below.states(LESSONS, packed)
-        halves = model.hidden(model.network, packed, states, 1)
-    for row, path in packed.paths:
-        assert torch.allclose(whole[row, path], halves[row, path], atol=1e-4)
+def test_each_lesson_is_heard_once(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    hearing = Hearing(model, 1)
+    assert hearing.layer == 1 and depth(model) == 2 and not hearing.known
+    first = hearing.of(LESSONS)
+    monkeypatch.setattr("sleep.hearing.hear", None)  # would fail if it were called
+    assert all(a is b for a, b in zip(hearing.of(LESSONS), first, strict=True))
     assert len(bare_inside(model.network).model.layers) == 2  # all there again
 
 
-def test_each_lesson_is_read_once(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    below = bottom(model, 1)
-    assert below is not None
-    packed = batch([(x.ids, x.start) for x in LESSONS], model.end_id, "cpu").packed
-    first = below.states(LESSONS, packed)
-    monkeypatch.setattr(LocalModel, "before", None)  # would fail if it were called
-    assert torch.equal(below.states(LESSONS, packed), first)
+def test_what_is_too_much_to_keep_is_heard_again(
+    model: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sleep.hearing.MOST_BYTES", 0)
+    hearing = Hearing(model, 1)
+    a, b = hearing.of(LESSONS), hearing.of(LESSONS)
+    assert not hearing.known
+    assert all(torch.equal(x.states, y.states) for x, y in zip(a, b, strict=True))
 
 
 def moved(model: LocalModel, above: int, steps: int, *, halves: bool) -> list[Tensor]:
     moving = lora.expand(model, rank=2, targets=lora.MLP, seed=0, above=above)
-    below = bottom(model, above) if halves else None
-    assert (below is not None) is halves
-    config = TrainingConfig(rehearsal_rows=1, warm_up=0.0)
-    for _ in train(model, moving, [LESSONS] * steps, LESSONS[:2], config, seed=0, below=below):
+    hearing = Hearing(model, above if halves else 0)
+    assert hearing.layer == (above if halves else 0)
+    config = TrainingConfig(rehearsal_rows=1, warm_up=0.0, deaf=0.0)
+    for _ in train(model, moving, [LESSONS] * steps, LESSONS[:2], config, seed=0, hearing=hearing):
         pass
     return [p.detach().clone() for p in moving]
 
@@ -81,7 +78,7 @@ def test_new_rank_below_stays_at_nothing(model: LocalModel, tmp_path: Path) -> N
 def test_without_a_layer_above_or_below_there_are_no_halves(
     tiny_checkpoint: Path, layer: int
 ) -> None:
-    assert bottom(LocalModel.load(tiny_checkpoint, name="x", device="cpu"), layer) is None
+    assert not splits(LocalModel.load(tiny_checkpoint, name="x", device="cpu"), layer)
 
 
 def test_layers_that_want_more_than_states_are_gone_through_whole(tiny_checkpoint: Path) -> None:
@@ -100,11 +97,6 @@ def test_layers_that_want_more_than_states_are_gone_through_whole(tiny_checkpoin
             return out * len(inner.layers)
 
     inner.layers = nn.ModuleList(Counted(layer) for layer in inner.layers)
-    assert bottom(model, 1) is None
+    assert not splits(model, 1)
     inner.layers = nn.ParameterList()
-    assert depth(model) == 0 and bottom(model, 1) is None
-
-
-def test_the_trial_is_no_lesson(model: LocalModel) -> None:
-    below = bottom(model, 1)
-    assert below is not None and not below.known
+    assert depth(model) == 0 and not splits(model, 1)
