@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from agent import wheels
+from agent import weights, wheels
 from sleep.lesson import Lesson
 
 
@@ -34,7 +34,7 @@ def generate(
 
 def llama_cpp(name: str) -> Callable[[Sequence[int], int], int] | None:
     """llama.cpp on the GGUF that the default model's weights come from; None where either isn't at hand."""
-    if name != "smollm2-135m-instruct" or importlib.util.find_spec("llama_cpp") is None:
+    if name != weights.DEFAULT or importlib.util.find_spec("llama_cpp") is None:
         return None
     from llama_cpp import Llama
 
