@@ -11,6 +11,7 @@ import inspect
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 import torch
@@ -189,10 +190,15 @@ def _step(inner: Any, slots: Slots, token: Sequence[int]) -> Tensor:
     return logits
 
 
-def as_cache(inner: Any, cache: Cache) -> dict[str, Cache]:
+def as_cache(inner: Any, kept: Cache) -> dict[str, Cache]:
     """The cache under the name that the network knows it by: transformers renamed it in 5.24."""
-    known = inspect.signature(inner.model.forward).parameters
-    return {"cache" if "cache" in known else "past_key_values": cache}
+    return {_cache_name(type(inner.model)): kept}
+
+
+@cache
+def _cache_name(kind: Any) -> str:
+    known = inspect.signature(kind.forward).parameters
+    return "cache" if "cache" in known else "past_key_values"
 
 
 def chooser(
