@@ -192,7 +192,8 @@ def _step(inner: Any, slots: Slots, token: Sequence[int]) -> Tensor:
 
 def as_cache(inner: Any, kept: Cache) -> dict[str, Cache]:
     """The cache under the name that the network knows it by: transformers renamed it in 5.24."""
-    return {_cache_name(type(inner.model)): kept}
+    kind: Any = type(inner.model)
+    return {_cache_name(kind): kept}
 
 
 @cache
