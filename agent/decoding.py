@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
 from typing import Any
@@ -46,9 +46,9 @@ def bfloat16_is_faster() -> bool:
     return seconds(torch.float32) > 1.5 * seconds(torch.bfloat16)
 
 
-def round_off(network: Any) -> Callable[[], None]:
+def round_off(weights: Iterable[Any]) -> Callable[[], None]:
     """Put frozen float32 weights into bfloat16; what is returned puts the very same tensors back."""
-    frozen = [p for p in network.parameters() if p.dtype is torch.float32 and not p.requires_grad]
+    frozen = [p for p in weights if p.dtype is torch.float32 and not p.requires_grad]
     kept = [p.data for p in frozen]
     for p in frozen:
         p.data = p.data.to(torch.bfloat16)

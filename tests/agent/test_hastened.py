@@ -71,3 +71,20 @@ def test_what_is_to_stay_is_measured_and_held_in_either_precision(model: LocalMo
         steps = [[texts[0]]] * 5
         done = list(train(model, moving, steps, [], config, seed=0, curvature=pull))
     assert done[0].rehearsal_loss == 0.0 < done[-1].rehearsal_loss < 1.0
+
+
+def test_a_second_night_listens_with_rounded_weights_too(model: LocalModel, tmp_path: Path) -> None:
+    with torch.no_grad():
+        for tensor in lora.expand(model, rank=2, targets=lora.MLP, seed=0):
+            tensor.normal_(0.0, 0.3)
+    lora.save(model, tmp_path / "night")
+    moving = lora.expand(model, rank=2, targets=lora.MLP, seed=1, past=tmp_path / "night")
+    merged = {n: p.clone() for n, p in model.network.named_parameters() if "lora_" not in n}
+    lesson = hard([3, 4, 5, 6], [7, 8, 9])
+    with model.hastened():
+        done = list(train(model, moving, [[lesson]] * 3, [], TrainingConfig(lr=1e-2), seed=0))
+        assert len(done) == 3 and len(model.decode([[3, 4, 5]] * 6, Sampling(max_tokens=4))) == 6
+    now = dict(model.network.named_parameters())
+    assert all(torch.equal(p, now[n]) for n, p in merged.items())
+    with model.listening(model.network):
+        assert dtypes(model) == {torch.float32}
