@@ -47,8 +47,8 @@ def test_the_smaller_one_teaches_and_the_student_is_pinned(
     )
     report = list(root.night(budget=5))[-1].report  # type: ignore[attr-defined]
     assert report["outcome"] == "cleared" and read == [root.smaller.name]
-    assert root.home.ledger.meta("base") == root.checkpoint.base_hash
-    assert root.home.adapters.current().base_hash == root.checkpoint.base_hash  # type: ignore[union-attr]
+    assert root.home.ledger.meta("base") == root.checkpoint.stamp
+    assert root.home.adapters.current().base_hash == root.checkpoint.stamp  # type: ignore[union-attr]
 
 
 def test_another_checkpoint_can_be_the_student(home_path: Path, base: Path, tmp_path: Path) -> None:
