@@ -33,13 +33,12 @@ Pair = tuple[Tensor, Tensor]
 class Heard:
     """A prompt as it was heard, up to its last token, and what is to be said after it."""
 
-    shared: dict[
-        int, Pair
-    ]  # by layer: of the tokens that it begins with like others, which is kept once
-    own: dict[int, Pair]  # of the rest
-    states: (
-        Tensor  # (A, E) before the first of those layers, of the tokens from the prompt's last on
-    )
+    shared: dict[int, Pair]
+    """By layer, of the tokens that it begins with as others do: they are kept once."""
+    own: dict[int, Pair]
+    """Of the rest."""
+    states: Tensor
+    """(A, E), before the first of those layers, of the tokens from the prompt's last on."""
 
     @property
     def alike(self) -> int:
