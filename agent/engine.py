@@ -1,8 +1,8 @@
 """Decoding: many replies at once, each row at its own length, the next prompt taken in as soon as rows are free.
 
 Prompts are read as prefix trees, so that what they share is read once, and without logits; keys and values stand in one
-fixed cache. Works with any causal attention network of transformers, adapters
-included. Axes: n rows at work, H key–value heads, T tokens, D a head's width, V vocabulary.
+fixed cache. Works with any causal attention network of transformers, adapters included. Axes: n rows at work, H
+key–value heads, T tokens, D a head's width, V vocabulary.
 """
 
 from __future__ import annotations

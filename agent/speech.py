@@ -2,8 +2,10 @@
 
 An activated adapter (aLoRA, Greenewald et al. 2025, arXiv 2504.12397): the network as it was loaded reads a prompt, and
 with the adapter on it says the reply, from the prompt's last token on, looking back at the keys and values of what was
-heard. So reading isn't spoilt by what was learnt by heart; and what was heard of a lesson is computed once, however
-often its reply is learnt. Axes: P tokens heard, A tokens said, H key–value heads, D a head's width, E hidden width.
+heard. So what was learnt by heart doesn't change how a prompt is read; and what was heard of a lesson is computed once,
+however often its reply is learnt.
+
+Axes: P tokens heard, A tokens said, H key–value heads, D a head's width, E hidden width.
 """
 
 from __future__ import annotations

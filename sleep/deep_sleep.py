@@ -60,7 +60,7 @@ def deep_sleep(room: Room) -> Iterator[NightEvent]:
     lora.compress(past, making, rank=config.deep_rank)
     moving = lora.reload(room.model, making, past=None, rank=config.deep_rank)
     # gentler, and in smaller steps, than a night's own learning: nothing here is new
-    training = replace(config.training, lr=2.5e-4, rows=8, passes=2, least_steps=8)
+    training = replace(config.training, lr=2.5e-4, rows=8, passes=2, least_steps=8, deaf=0.0)
     with room.model.hastened():
         texts = rehearsal.base_lessons(room.model, room.texts)
         course = Course(lessons, training, room.seed)

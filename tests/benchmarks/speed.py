@@ -30,12 +30,11 @@ from limits import limits, machine, rate, weights
 from agent import engine, prompt
 from agent.decoding import bare_inside
 from agent.local_model import LocalModel
-from agent.packing import pack
+from agent.packing import chunks, pack
 from memory.chroma_store import ChromaStore
 from memory.episode import DreamKind, Episode, EpisodeId
 from memory.store import Embedder
 from sleep import lora, training
-from sleep.course import Course
 from sleep.hearing import Hearing, depth
 from sleep.instincts.talk import Talk
 from sleep.lesson import Lesson, hard, scored
@@ -170,12 +169,10 @@ def lessons(model: LocalModel, count: int) -> list[Lesson]:
 
 def learning(model: LocalModel, where: Path, runs: int) -> Figures:
     """Tokens/s of lessons in steps of eight, each lesson visited as often as in a night; and the most that matrix
-    products of that height allow.
-
-    "said" counts the tokens that are gone through at every visit alone: prompts are heard once.
+    products of that height allow, where a prompt is gone through at the first visit alone.
     """
     items = lessons(model, LESSONS)
-    config = training.TrainingConfig(rehearsal_rows=0, rows=8, least_steps=1)
+    config = training.TrainingConfig(rehearsal_rows=0, rows=8)
     tokens, said = sum(len(x.ids) for x in items), sum(x.answers for x in items)
     visits = round(config.passes)
     out: Figures = {}
@@ -183,14 +180,14 @@ def learning(model: LocalModel, where: Path, runs: int) -> Figures:
         moving = lora.expand(model, rank=16, targets=lora.MLP, seed=0, above=above)
 
         def ours(moving: Any = moving, above: int = above) -> int:
-            steps, hearing = Course(items, config, seed=0), Hearing(model, above)
+            steps, hearing = visits * list(chunks(items, config.rows)), Hearing(model, above)
             for _ in training.train(model, moving, steps, [], config, seed=0, hearing=hearing):
                 pass
             return visits * tokens
 
         ours()
         out[name] = rate(ours, runs)
-    x, w = torch.randn(8 * said // len(items), 576), torch.randn(1536, 576)
+    x, w = torch.randn(config.rows * said // len(items), 576), torch.randn(1536, 576)
 
     def product() -> int:
         for _ in range(200):
