@@ -219,8 +219,8 @@ def chooser(
 
     def choose(logits: Tensor, who: Sequence[int]) -> Tensor:
         logits = _without(logits, barred, who)
-        top = (logits / sampling.temperature).topk(min(LIKELY, logits.shape[-1]))  # (n, K), falling
-        p = top.values.softmax(-1)
+        top = logits.topk(min(LIKELY, logits.shape[-1]))  # (n, K), falling
+        p = (top.values / sampling.temperature).softmax(-1)
         p = p.masked_fill(p.cumsum(-1) - p > sampling.top_p, 0.0)
         drawn = torch.multinomial(p, 1, generator=generator)  # (n, 1)
         return top.indices.gather(1, drawn).squeeze(1)

@@ -124,7 +124,7 @@ def decoding(model: LocalModel, name: str, runs: int) -> Figures:
     with peers.llama_cpp(name) as llama:
         if llama is not None:
             out["llama.cpp, alone"] = rate(lambda: llama(question, REPLY), runs)
-    for rows in (4, 16, 48, 64):
+    for rows in (4, 16, 48, 64, engine.ROWS):
         prompts = dream_prompts(model, 2 * rows)
         out[f"{rows} rows"] = rate(lambda p=prompts, r=rows: ours(p, r), runs)  # type: ignore[misc]
     out["best batch"] = max(v for k, v in out.items() if k.endswith("rows"))
