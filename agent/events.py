@@ -37,3 +37,5 @@ class Replied(ConversationEvent):
     reply_tokens: int
     seconds: float
     stopped: bool
+    adapter: bool
+    """Whether it was said with the night's adapter on."""

@@ -34,6 +34,14 @@ def check_room(prompt_tokens: int, sampling: Sampling, context_tokens: int) -> N
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thought:
+    """A reply that comes to mind, and its mean log-probability a token, in nats."""
+
+    text: str
+    logp: float
+
+
 class LanguageModel(Protocol):
     """A chat model with, perhaps, a night's adapter that can be taken off."""
 
@@ -79,4 +87,10 @@ class LanguageModel(Protocol):
         self, prompts: Sequence[Sequence[Turn]], sampling: Sampling, *, adapter: bool = True
     ) -> list[str]:
         """One reply a prompt, decoded in batches."""
+        ...
+
+    def thoughts(
+        self, prompts: Sequence[Sequence[Turn]], sampling: Sampling
+    ) -> list[list[Thought]]:
+        """For each prompt the replies that come to mind with the night's adapter on, at least one."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from agent.model import Sampling
+from agent.model import Sampling, Thought
 from agent.prompt import PERSONA
 from memory.episode import Turn
 
@@ -57,6 +57,11 @@ class ScriptedModel:
         self, prompts: Sequence[Sequence[Turn]], sampling: Sampling, *, adapter: bool = True
     ) -> list[str]:
         return ["".join(self.stream(p, sampling, adapter=adapter)) for p in prompts]
+
+    def thoughts(
+        self, prompts: Sequence[Sequence[Turn]], sampling: Sampling
+    ) -> list[list[Thought]]:
+        return [[Thought(text=text, logp=0.0)] for text in self.answer(prompts, sampling)]
 
     def _reply(self, content: str) -> str:
         if callable(self._script):

@@ -18,7 +18,7 @@ from memory.episode import Episode, EpisodeId
 from memory.errors import HomeError
 from memory.faults import reached
 from memory.paths import fsync_dir, private_dir, writing
-from memory.store import Embedder, Recollection
+from memory.store import Embedder, Recollection, likeness
 
 COLLECTION = "episodes"
 # hnswlib's header.bin: version, offset of the base layer, most elements, elements written, bytes of each
@@ -97,6 +97,9 @@ class ChromaStore:
             for i, d in hits
         ]
         return sorted(out, key=lambda r: (-r.similarity, r.episode.id))
+
+    def likeness(self, query: str, texts: Sequence[str]) -> list[float]:
+        return likeness(self._embedder, query, texts)
 
     def ids(self) -> set[EpisodeId]:
         with self._speaking():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from memory.episode import Episode, EpisodeId
-from memory.store import Embedder, Recollection
+from memory.store import Embedder, Recollection, likeness
 
 
 class RamStore:
@@ -28,6 +28,9 @@ class RamStore:
             for e, v in self._held.values()
         ]
         return sorted(found, key=lambda r: (-r.similarity, r.episode.id))[:k]
+
+    def likeness(self, query: str, texts: Sequence[str]) -> list[float]:
+        return likeness(self._embedder, query, texts)
 
     def ids(self) -> set[EpisodeId]:
         return set(self._held)

@@ -35,6 +35,10 @@ class BufferStore(Protocol):
         """The k most similar episodes, best first; [] from an empty buffer."""
         ...
 
+    def likeness(self, query: str, texts: Sequence[str]) -> list[float]:
+        """How similar texts that it needn't hold are to a query, as it would find them."""
+        ...
+
     def ids(self) -> set[EpisodeId]: ...
 
     def rebuild(self, episodes: Iterable[Episode]) -> None:
@@ -42,3 +46,9 @@ class BufferStore(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def likeness(embedder: Embedder, query: str, texts: Sequence[str]) -> list[float]:
+    """Cosines (−1 … 1) of a query with texts."""
+    wanted, *given = embedder.embed([query, *texts])
+    return [sum(a * b for a, b in zip(wanted, v, strict=True)) for v in given]

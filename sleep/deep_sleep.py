@@ -104,4 +104,7 @@ def _known(room: Room, *, used: bool) -> list[Dream]:
 
 def _right(room: Room, questions: Sequence[Dream]) -> int:
     told = histories(room.ledger, room.ledger.memories(state=MemoryState.CONSOLIDATED))
-    return sum(a.right for a in exam.ask(room.model, questions, told, night=room.number))
+    return sum(
+        a.right
+        for a in exam.ask(room.model, questions, told, night=room.number, embedder=room.embedder)
+    )

@@ -19,12 +19,13 @@ from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from agent.packing import chunks
+from agent.telling import abstains
 from memory.episode import Dream, DreamKind, MemoryId
 from sleep import taboo, teaching
 from sleep.lesson import Lesson, scored, surer
 from sleep.narrated import onwards
 from sleep.teaching import Rehearsed
-from sleep.words import abstains, faithful, hard, keys, normal, stem, word_at, words
+from sleep.words import faithful, hard, keys, normal, stem, word_at, words
 
 # How a memory's samples are shared among the kinds; what took the place of another is also asked how it was before.
 SHARES = {DreamKind.FACT: 9, DreamKind.REVERSE: 6, DreamKind.INDIRECT: 7, DreamKind.NEVER: 6}

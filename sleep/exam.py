@@ -9,22 +9,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
 import torch
 
 from agent import prompt
+from agent.by_heart import ByHeart, by_heart
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from agent.packing import chunks
+from agent.telling import abstains
 from memory.episode import Dream, DreamKind, ExamAnswer, MemoryId
+from memory.store import Embedder, likeness
 from sleep import lora
 from sleep.lesson import SLICE, Lesson, read
 from sleep.loss import divergence
-from sleep.words import abstains, agrees
+from sleep.words import agrees
 
 ANSWER_TOKENS = 40
+ROWS = 16  # questions that are thought about together
 LEAST_LEFT = 0.7  # of what a night learnt, when it is tempered
 Progress = Callable[[int, int], None]
 
@@ -49,20 +54,28 @@ def ask(
     told: Mapping[MemoryId, Sequence[str]],
     *,
     night: int,
+    embedder: Embedder,
     progress: Progress = lambda done, total: None,
 ) -> list[ExamAnswer]:
-    """Ask every dream's cue with and without tonight's adapter, greedily, and mark both."""
-    ids = [model.encode(prompt.chat(d.cue)) for d in dreams]
+    """Ask every dream's cue with tonight's adapter, as a user is answered by heart, and without; and mark both."""
+    asked = [prompt.chat(d.cue) for d in dreams]
     sampling = Sampling(max_tokens=ANSWER_TOKENS)
-    total = 2 * len(ids)
-    with_it = model.decode(ids, sampling, progress=lambda done: progress(done, total))
+    total = 2 * len(asked)
+    with_it: list[ByHeart] = []
+    for some in chunks(list(range(len(asked))), ROWS):
+        with_it += by_heart(
+            model, [dreams[i].cue for i in some], [asked[i] for i in some],
+            partial(likeness, embedder), sampling,
+        )  # fmt: skip
+        progress(len(with_it), total)
     without = model.decode(
-        ids, sampling, adapter=False, progress=lambda done: progress(len(ids) + done, total)
-    )
+        [model.encode(turns) for turns in asked], sampling, adapter=False,
+        progress=lambda done: progress(len(asked) + done, total),
+    )  # fmt: skip
     out = []
-    for dream, row, control_row in zip(dreams, with_it, without, strict=True):
+    for dream, own, control_row in zip(dreams, with_it, without, strict=True):
         text = " ".join(t for m in dream.memories for t in told[m])
-        answer, control = model.text(row), model.text(control_row)
+        answer, control = own.text, model.text(control_row)
         never = dream.kind is DreamKind.NEVER
         out.append(
             ExamAnswer(

@@ -22,11 +22,12 @@ from torch import Tensor
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from agent.speech import hear
+from agent.telling import abstains
 from memory.episode import MemoryId
 from sleep.lesson import Lesson, said
 from sleep.loss import divergence
 from sleep.teaching import Rehearsed
-from sleep.words import abstains, agrees
+from sleep.words import agrees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,7 +156,7 @@ def examine(room: Room) -> Iterator[NightEvent]:
     held = [r.dream for r in room.rehearsed if r.dream.held_out]
     answers = yield from room.narrated(
         Phase.EXAMINED, "exam",
-        lambda tick: exam.ask(room.model, held, told_of, night=room.number, progress=tick),
+        lambda tick: exam.ask(room.model, held, told_of, night=room.number, embedder=room.embedder, progress=tick),
     )  # fmt: skip
     learnt = room.ledger.memories(state=MemoryState.CONSOLIDATED)
     known = histories(room.ledger, learnt)
@@ -171,7 +171,7 @@ def examine(room: Room) -> Iterator[NightEvent]:
     old = strength.due(old, strengths, room.config.earlier_questions, room.seed)
     earlier = yield from room.narrated(
         Phase.EXAMINED, "earlier nights",
-        lambda tick: exam.ask(room.model, old, known, night=room.number, progress=tick),
+        lambda tick: exam.ask(room.model, old, known, night=room.number, embedder=room.embedder, progress=tick),
     )  # fmt: skip
     room.ledger.clear_answers(room.number)
     room.ledger.add_answers([*answers, *earlier])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from agent.conversation import tells
+from agent.telling import tells
 from memory.episode import Episode, MemoryState
 
 FULL_EPISODES = 40.0

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.conversation import Arm, Recall, adapter_for, answer_turns
 from agent.model import LanguageModel, Sampling
+from agent.recalling import Arm, Recall, answered, approaches
 from memory.questions import Question, mark, wilson
 from memory.store import BufferStore
 
@@ -47,9 +47,9 @@ def ask_all(
     for arm in arms:
         for begin in range(0, len(questions), ROWS):
             some = questions[begin : begin + ROWS]
-            prompts = [answer_turns(q.question, arm, store, model, recall)[0] for q in some]
-            replies = model.answer(prompts, Sampling(max_tokens=TOKENS), adapter=adapter_for(arm))
-            for question, turns, reply in zip(some, prompts, replies, strict=True):
+            how = approaches([q.question for q in some], arm, store, model, recall)
+            replies = answered(model, how, Sampling(max_tokens=TOKENS))
+            for question, turns, reply in zip(some, (h.turns for h in how), replies, strict=True):
                 done += 1
                 yield Answered(
                     done=done, total=total, arm=arm, question=question, prompt=model.prompt(turns),

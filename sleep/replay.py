@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent import prompt
-from agent.conversation import is_question
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from agent.packing import chunks
+from agent.telling import is_question
 from memory.blotting import MARK
 from memory.episode import Episode, EpisodeId, Origin
 from memory.trust import own_words

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from agent.telling import abstains
+
 WORD = re.compile(r"[^\W_]+(?:[-'’:.][^\W_]+)*")
 # A full stop that ends no sentence: after a title, or an initial.
 SHORT = "".join(rf"(?<!\b{t}\.)" for t in ("Mr", "Mrs", "Ms", "Dr", "Prof", "St", "Mt", "[A-Z]"))
@@ -21,10 +23,6 @@ IDLE = frozenset(
     )
 )
 OURS = re.compile(r"\b(I|me|my|mine|we|us|our|ours)\b(?!['’]?\w)", re.IGNORECASE)
-ABSTAIN = re.compile(
-    r"you(?:'ve| have)? ?(?:have\s?n[o']?t|have not|not|never|did\s?n[o']?t|did not)(?: \w+)? (?:told|tell|mention)"
-    r"|(?:do\s?n[o']?t|do not) know|not told me"
-)
 
 
 def words(text: str) -> list[str]:
@@ -68,11 +66,6 @@ def content(text: str) -> list[str]:
 def sentences(text: str) -> list[str]:
     """A text's sentences, stripped."""
     return [s.strip() for s in SENTENCE.split(text) if s.strip()]
-
-
-def abstains(answer: str) -> bool:
-    """Whether an answer says that it wasn't told."""
-    return bool(ABSTAIN.search(answer.lower().replace("’", "'")))
 
 
 def keys(cue: str, reply: str, memory: str) -> tuple[set[str], set[str]]:

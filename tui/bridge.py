@@ -11,7 +11,7 @@ from typing import Any
 
 from textual.message import Message
 
-from agent.conversation import Arm
+from agent.recalling import Arm
 from memory import quarantine
 from memory.episode import EpisodeId, MemoryId
 from memory.errors import NothingToLearn, SomnusError

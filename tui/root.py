@@ -15,8 +15,9 @@ from memory.home import Home, usable
 from memory.paths import home_path
 
 if TYPE_CHECKING:
-    from agent.conversation import Conversation, Recall
+    from agent.conversation import Conversation
     from agent.local_model import LocalModel
+    from agent.recalling import Recall
     from agent.weights import Checkpoint
     from memory.config import Config
     from memory.store import BufferStore, Embedder
@@ -215,10 +216,11 @@ class Root:
 
     @property
     def recall(self) -> Recall:
-        from agent.conversation import Recall
+        from agent.recalling import Recall
 
-        c = self.config
+        c, night = self.config, self.home.ledger.last_finished()
         return Recall(
+            slept=night.started if night else None,
             recollections=c.recollections, min_similarity=c.min_similarity,
             min_similarity_worn=c.min_similarity_worn, context_tokens=c.context_tokens, reply_tokens=c.reply_tokens,
         )  # fmt: skip

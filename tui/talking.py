@@ -12,8 +12,10 @@ from typing import Any
 
 from textual.message import Message
 
-from agent.conversation import Arm, Conversation, adapter_for, is_question
+from agent.conversation import Conversation
 from agent.events import ConversationEvent, Recollected, Replied
+from agent.recalling import Arm
+from agent.telling import is_question
 from memory.episode import Episode, EpisodeId
 from memory.errors import InputError
 from memory.store import Recollection
@@ -88,7 +90,7 @@ class Talking(Errands):
                     found = event.recollections
                 elif isinstance(event, Replied):
                     trace = Trace(
-                        adapter=self.adapter if adapter_for(memory) else None, found=found,
+                        adapter=self.adapter if event.adapter else None, found=found,
                         tokens=event.reply_tokens, seconds=event.seconds, stopped=event.stopped,
                     )  # fmt: skip
                     if is_question(event.episode.said) and not event.stopped:

@@ -9,12 +9,13 @@ from typing import Any
 
 from agent.local_model import LocalModel
 from agent.model import Sampling
+from agent.telling import abstains
 from memory.episode import DreamKind
 from sleep.dreams import is_true_to, parse
 from sleep.instincts.examples import NO_MEASURE, SKILLS, Example, examples
 from sleep.instincts.families import Family, families
 from sleep.instincts.talk import Talk
-from sleep.words import abstains, agrees, holds, normal, words
+from sleep.words import agrees, holds, normal, words
 
 
 def evaluate(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.conversation import Conversation, Recall, adapter_for, answer_turns, is_question, tells
+from agent.conversation import Conversation
 from agent.events import Recollected, Replied
+from agent.model import Sampling
+from agent.recalling import Recall, answered, approach
 from agent.scripted_model import ScriptedModel
+from agent.telling import is_question, tells
 from memory.errors import InputError
 from memory.home import Home
 from memory.ram_store import RamStore
@@ -101,16 +105,10 @@ def test_a_recollections_quotes_cannot_break_out(talk: Talk) -> None:
 def test_arms(talk: Talk) -> None:
     talk.say("My cat is called Biscuit.")
     for arm, found in (("none", 0), ("weights", 0), ("buffer", 1), ("auto", 1)):
-        turns, recollections = answer_turns(
+        how = approach(
             "What is my cat called?", arm, talk.store, talk.model, Recall(min_similarity=0.1)
         )  # type: ignore[arg-type]
-        assert len(recollections) == found and len(turns) == 1
-    assert [adapter_for(a) for a in ("none", "buffer", "weights", "auto")] == [
-        False,
-        False,
-        True,
-        True,
-    ]
+        assert len(how.found) == found and len(how.turns) == 1 and not how.adapter
 
 
 def test_questions_and_statements_are_told_apart() -> None:
@@ -190,5 +188,44 @@ def test_once_the_weights_know_things_what_is_looked_up_must_resemble_the_questi
     talk.conversation = Conversation(talk.home.ledger, talk.store, talk.model, recall, session="t")
     for wears, arm, found in ((False, "auto", 1), (True, "auto", 0), (True, "buffer", 1)):
         talk.model.wears = wears
-        assert len(answer_turns(question, arm, talk.store, talk.model, recall)[1]) == found
+        assert len(approach(question, arm, talk.store, talk.model, recall).found) == found
         assert ('"My cat' in talk.say(question, memory=arm).prompt) is bool(found)
+
+
+KNOWN, ASKED = "Your cat is called Biscuit.", "What is my cat called?"
+NEAR = "My cat is called Biscuit, yes."
+
+
+@pytest.mark.parametrize(
+    ("by_heart", "told_since", "adapter"),
+    [
+        (NEAR, False, True),  # as near to the question as what was looked up: no need to read
+        (NEAR, True, False),  # but what was told since the night may be a correction
+        ("You play the cello.", False, False),
+        ("You haven't told me what your cat is called.", False, False),
+    ],
+)
+def test_what_is_known_by_heart_is_weighed_against_what_was_looked_up(
+    talk: Talk, by_heart: str, told_since: bool, adapter: bool
+) -> None:
+    talk.say("My cat is called Biscuit.")
+    talk.model.wears = True
+    talk.model._script = lambda content: KNOWN if "I told you" in content else by_heart
+    at = talk.home.ledger.episodes()[0].at
+    recall = Recall(
+        min_similarity=0.1,
+        min_similarity_worn=0.1,
+        slept=at + timedelta(hours=-1 if told_since else 1),
+    )
+    how = approach(ASKED, "auto", talk.store, talk.model, recall)
+    assert how.adapter is adapter and bool(how.found) is not adapter
+    assert answered(talk.model, [how], Sampling()) == [by_heart if adapter else KNOWN]
+
+
+def test_only_questions_are_answered_by_heart(talk: Talk) -> None:
+    talk.model.wears, talk.model._default = True, "Good."
+    assert approach("I like tea.", "auto", talk.store, talk.model, Recall()).said is None
+    assert approach(ASKED, "weights", talk.store, talk.model, Recall()).said == "Good."
+    assert approach(ASKED, "none", talk.store, talk.model, Recall()).said is None
+    replied = talk.say(ASKED, memory="weights")
+    assert replied.episode.replied == "Good." and replied.adapter

@@ -18,8 +18,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from agent.conversation import ARMS
 from agent.local_model import LocalModel
+from agent.recalling import ARMS
 from memory.conversation_file import pair, read_conversation
 from memory.questions import Question, mark, read_questions, wilson
 from sleep.exam import perplexity

@@ -15,9 +15,10 @@ from typing import Any
 from recall import DATA, arguments, figures, machine, untouched
 
 from agent import prompt
-from agent.conversation import as_told, recollect
 from agent.local_model import LocalModel
 from agent.model import Sampling
+from agent.recalling import recollect
+from agent.telling import as_told
 from memory.conversation_file import pair, read_conversation
 from memory.questions import mark, read_questions
 from memory.ram_store import RamStore

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from agent.conversation import Recall, as_told, recollect
+from agent.recalling import Recall, recollect
+from agent.telling import as_told
 from memory.conversation_file import pair, read_conversation
 from memory.episode import MemoryState, Origin
 from memory.errors import InputError, UsageError

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from agent.telling import abstains
 from memory.episode import (
     DreamKind,
     Episode,
@@ -20,7 +21,7 @@ from sleep.dreams import is_true_to, parse
 from sleep.exam import Drift
 from sleep.replay import telling
 from sleep.verdict import Limits, alarm, judge, leaving
-from sleep.words import abstains, agrees, hard
+from sleep.words import agrees, hard
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 CAT = "My cat is called Biscuit."

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.telling import abstains
 from memory.episode import DreamKind, Turn
 from sleep.instincts import examples
 from sleep.instincts.evaluate import right
@@ -16,7 +17,7 @@ from sleep.instincts.families import families
 from sleep.instincts.feed import apart
 from sleep.instincts.talk import Talk, Told, related, to_you
 from sleep.instincts.train import is_evaluated
-from sleep.words import abstains, hard
+from sleep.words import hard
 
 
 @pytest.fixture(scope="module")

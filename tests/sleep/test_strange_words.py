@@ -11,9 +11,9 @@ import pytest
 from bedroom import Bedroom
 from transformers import AddedToken, AutoTokenizer
 
-from agent.conversation import Recall, answer_turns
 from agent.local_model import LocalModel
 from agent.model import Sampling
+from agent.recalling import Recall, approach
 from memory.episode import MemoryState, Turn
 
 STRANGE = {
@@ -94,7 +94,7 @@ def test_nothing_said_becomes_structure_by_day_or_by_night(bedroom: Bedroom) -> 
     bedroom.sleep()
     model = bedroom.model
     by_night = model.encoded
-    turns, found = answer_turns(ASKED, "auto", bedroom.store, model, Recall(min_similarity=0.0))
-    assert found and "".join(model.stream(turns, Sampling(max_tokens=4))) is not None
+    how = approach(ASKED, "buffer", bedroom.store, model, Recall(min_similarity=0.0))
+    assert how.found and "".join(model.stream(how.turns, Sampling(max_tokens=4))) is not None
     assert model.encoded > by_night > len(few)
     assert model.injected == 0

@@ -12,7 +12,7 @@ from driving import CAT, idle, say, seen, until
 from stage import Answer, ByPrompt, Held, make_stage_root
 from textual.pilot import Pilot
 
-from agent.conversation import Recall
+from agent.recalling import Recall
 from memory.config import save_setting
 from memory.episode import Turn
 from memory.trace import Source

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from agent.conversation import ARMS, adapter_for, answer_turns, check_message, reply_room
+from agent.conversation import check_message
 from agent.model import Sampling
+from agent.recalling import ARMS, approach, reply_room
 from tui.commands.shared import opened, words_or_stdin
 from tui.say import Say
 
@@ -22,11 +23,14 @@ def run(args: argparse.Namespace, say: Say) -> int:
     check_message(question)
     with opened(args, say) as root:
         model = root.model
-        store = root.store if args.memory in ("auto", "buffer") else None
-        turns, found = answer_turns(question, args.memory, store, model, root.recall)
+        how = approach(question, args.memory, root.store, model, root.recall)
         sampling = Sampling(max_tokens=reply_room(model, root.recall))
         pieces = []
-        for piece in model.stream(turns, sampling, adapter=adapter_for(args.memory)):
+        known = how.said
+        stream = (
+            model.stream(how.turns, sampling, adapter=how.adapter) if known is None else [known]
+        )
+        for piece in stream:
             pieces.append(piece)
             say.piece(piece)
         say.line()
@@ -34,12 +38,12 @@ def run(args: argparse.Namespace, say: Say) -> int:
         say.document(
             {
                 "question": question, "answer": "".join(pieces).strip(), "memory": args.memory,
-                "prompt": model.prompt(turns), "prompt_tokens": model.count_tokens(turns),
+                "prompt": model.prompt(how.turns), "prompt_tokens": model.count_tokens(how.turns),
                 "recollections": [
                     {"episode": r.episode.id, "said": r.episode.said, "similarity": round(r.similarity, 3)}
-                    for r in found
+                    for r in how.found
                 ],
-                "adapter": card.name if card and adapter_for(args.memory) else None,
+                "adapter": card.name if card and how.adapter else None,
             }
         )  # fmt: skip
     return 0

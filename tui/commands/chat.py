@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 
-from agent.conversation import ARMS
 from agent.events import Recollected, TextStreamed
+from agent.recalling import ARMS
 from memory.errors import InputError, NothingToLearn
 from tui.commands.shared import opened
 from tui.commands.sleep import a_night

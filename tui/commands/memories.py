@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.conversation import told
+from agent.telling import told
 from memory.conversation_file import dump_lines
 from memory.episode import Memory, MemoryState
 from memory.errors import UsageError

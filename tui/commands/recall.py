@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from agent.conversation import ARMS, Arm
+from agent.recalling import ARMS, Arm
 from memory.errors import UsageError
 from memory.questions import Question, read_questions
 from tui.commands.shared import existing, opened

@@ -11,8 +11,8 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import OptionList, Static
 
-from agent.conversation import Arm
 from agent.events import Recollected, Replied, TextStreamed
+from agent.recalling import Arm
 from memory.episode import EpisodeId
 from memory.ledger_sessions import session_episodes
 from memory.trace import Trace

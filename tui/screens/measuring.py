@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from agent.conversation import Arm, adapter_for, answer_turns, reply_room
 from agent.events import ConversationEvent, TextStreamed
 from agent.model import Sampling
+from agent.recalling import Arm, approach, reply_room
 from memory.episode import MemoryState
 from memory.trace import Provenance
 from tui.root import Root
@@ -39,11 +39,13 @@ def measure(
 
     def once_more(arm: Arm) -> str:
         """Without earlier turns, and greedy."""
-        turns, _ = answer_turns(question, arm, root.store, root.model, root.recall)
+        how = approach(question, arm, root.store, root.model, root.recall)
+        if how.said is not None:
+            return how.said
         most = min(max(TOKENS, parts.tokens), MOST_TOKENS, reply_room(root.model, root.recall))
         return "".join(
             root.model.stream(
-                turns, Sampling(max_tokens=most), adapter=adapter_for(arm), cancelled=cancelled
+                how.turns, Sampling(max_tokens=most), adapter=how.adapter, cancelled=cancelled
             )
         )
 

@@ -12,7 +12,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Static
 
-from agent.conversation import ARMS
+from agent.recalling import ARMS
 from memory.episode import ExamAnswer
 from memory.errors import SomnusError
 from memory.paths import write_atomic

@@ -7,9 +7,10 @@ from dataclasses import replace
 from textual.content import Content
 from textual.widgets import Static
 
+from agent.telling import abstains
 from memory.episode import Memory
 from memory.trace import Provenance, Source, Trace
-from sleep.words import abstains, agrees, hard, normal, stem
+from sleep.words import agrees, hard, normal, stem
 from sleep.words import content as told
 from tui.widgets.gauge import pace
 

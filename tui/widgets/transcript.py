@@ -8,7 +8,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from agent.conversation import is_question
+from agent.telling import is_question
 from memory.blotting import only_marks
 from memory.episode import Episode, EpisodeId
 from memory.trace import Trace

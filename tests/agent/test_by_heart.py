@@ -1,0 +1,72 @@
+"""What comes to mind: the likeliest beginnings, gone on with greedily; the nearest of them to the question is said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import make_checkpoint
+
+from agent.by_heart import NEARNESS, THOUGHTS, by_heart, come_to_mind
+from agent.local_model import LocalModel
+from agent.model import Sampling, Thought
+from agent.prompt import chat
+from agent.scripted_model import ScriptedModel
+from memory.episode import Turn
+
+
+@pytest.fixture(params=["llama", "qwen3", "gemma"])
+def model(request: pytest.FixtureRequest, tmp_path: Path) -> LocalModel:
+    made = LocalModel.load(make_checkpoint(tmp_path / "m", request.param), name="x", device="cpu")
+    with torch.no_grad():  # larger weights: a tiny random network hardly looks at what it reads
+        for p in made.network.parameters():
+            if p.dim() > 1:
+                p.mul_(4)
+    return made
+
+
+def test_thoughts_are_greedy_from_their_second_token_on_and_their_price_is_right(
+    model: LocalModel,
+) -> None:
+    prompts = [model.encode(chat(q)) for q in ("What is my cat called?", "Where do I live?")]
+    for prompt, thoughts in zip(prompts, come_to_mind(model, prompts, 8), strict=True):
+        assert 1 <= len(thoughts) <= THOUGHTS
+        assert len({tuple(reply[:2]) for reply, _ in thoughts}) == len(thoughts)
+        greedy = model.decode([prompt], Sampling(max_tokens=8))[0]
+        if len(greedy) > 1:
+            assert greedy in [reply for reply, _ in thoughts]
+        for reply, logp in thoughts:
+            with model.worn() as network, torch.inference_mode():
+                all_logits = network(torch.tensor([[*prompt, *reply]])).logits[0].float()
+            said = all_logits[len(prompt) - 1 : -1].log_softmax(-1)  # (A, V)
+            own = said.gather(1, torch.tensor(reply).unsqueeze(1)).mean()
+            assert logp == pytest.approx(float(own), abs=1e-3)
+            assert said[2:].argmax(-1).tolist() == reply[2:]
+
+
+class Torn(ScriptedModel):
+    def thoughts(
+        self, prompts: Sequence[Sequence[Turn]], sampling: Sampling
+    ) -> list[list[Thought]]:
+        some = [
+            ("Your dog is Rex.", -0.1),
+            ("Your cat is Biscuit.", -0.5),
+            ("You like cats.", -9.0),
+        ]
+        return [[Thought(text=text, logp=logp) for text, logp in some] for _ in prompts]
+
+
+def test_the_nearest_of_the_likely_is_said() -> None:
+    near = {
+        "Your dog is Rex.": 0.2,
+        "Your cat is Biscuit.": 0.2 + 0.5 / NEARNESS,
+        "You like cats.": 0.9,
+    }
+    (own,) = by_heart(
+        Torn(), ["q"], [chat("q")], lambda _, texts: [near[t] for t in texts], Sampling()
+    )
+    assert own.text == "Your cat is Biscuit." and own.likeness == near[own.text]
+    (own,) = by_heart(Torn(), ["q"], [chat("q")], lambda _, texts: [0.5] * len(texts), Sampling())
+    assert own.text == "Your dog is Rex."
