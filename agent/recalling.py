@@ -111,7 +111,8 @@ def approaches(
         looks = arm in ("buffer", "auto") and is_question(message)
         found = recollect(message, store, recall, worn=worn) if looks else []
         turns = turns_for(message, found, history, model, recall)
-        out.append(Approach(turns=turns, found=found, adapter=worn and not found))
+        adapter = arm in ("weights", "auto") and not (worn and found)
+        out.append(Approach(turns=turns, found=found, adapter=adapter))
     asked = [i for i, message in enumerate(messages) if worn and is_question(message)]
     if not asked:
         return out
