@@ -17,12 +17,12 @@ from torch import Tensor
 from transformers import TextIteratorStreamer
 
 from agent import engine
-from agent.by_heart import come_to_mind
 from agent.decoding import bare_inside, merged, only, pick_device, until_stop
 from agent.encoding import Encoder
 from agent.loading import loaded
 from agent.model import Sampling, Thought, check_room
 from agent.packing import Packed
+from agent.thoughts import come_to_mind
 from agent.wardrobe import Wardrobe
 from memory.episode import Turn
 
@@ -116,7 +116,7 @@ class LocalModel(Wardrobe, Encoder):
     def thoughts(
         self, prompts: Sequence[Sequence[Turn]], sampling: Sampling
     ) -> list[list[Thought]]:
-        """What comes to mind, with the adapter on; see `by_heart`."""
+        """What comes to mind, with the adapter on; see `agent/thoughts.py`."""
         found = come_to_mind(self, [self.encode(p) for p in prompts], sampling.max_tokens)
         return [
             [Thought(text=self.text(row, sampling.stop), logp=logp) for row, logp in some]

@@ -9,11 +9,12 @@ import pytest
 import torch
 from tiny import make_checkpoint
 
-from agent.by_heart import NEARNESS, THOUGHTS, by_heart, come_to_mind
+from agent.by_heart import NEARNESS, by_heart
 from agent.local_model import LocalModel
 from agent.model import Sampling, Thought
 from agent.prompt import chat
 from agent.scripted_model import ScriptedModel
+from agent.thoughts import THOUGHTS, come_to_mind
 from memory.episode import Turn
 
 

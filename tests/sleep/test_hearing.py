@@ -16,7 +16,7 @@ from sleep.hearing import Hearing, depth, splits
 from sleep.lesson import hard
 from sleep.training import TrainingConfig, train
 
-LESSONS = [hard(range(3, 9), [n, 5, 6]) for n in range(10, 18)] + [hard([3, 4, 9], [7])]
+LESSONS = [hard([3, 4, 9], [7])] + [hard(range(3, 9), [n, 5, 6]) for n in range(10, 18)]
 
 
 @pytest.fixture(params=["llama", "qwen3", "gemma"])
