@@ -30,11 +30,7 @@ from sleep.words import faithful, hard, keys, normal, stem, word_at, words
 # How a memory's samples are shared among the kinds; what took the place of another is also asked how it was before.
 SHARES = {DreamKind.FACT: 9, DreamKind.REVERSE: 6, DreamKind.INDIRECT: 7, DreamKind.NEVER: 6}
 WAS_SHARE = 6
-WHOLE = (
-    DreamKind.FACT,
-    DreamKind.REVERSE,
-    DreamKind.INDIRECT,
-)  # answered with all of it, if it could be retold
+WHOLE = (DreamKind.FACT, DreamKind.REVERSE, DreamKind.INDIRECT)  # answered with all of it
 TOGETHER = 16  # memories dreamt of at once
 LONGEST = 40  # words of a reply: nobody wants to hear more
 Told = Mapping[MemoryId, Sequence[str]]
