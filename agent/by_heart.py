@@ -24,10 +24,11 @@ Likeness = Callable[[str, Sequence[str]], list[float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByHeart:
-    """A reply, and its cosine to the question."""
+    """A reply, its cosine to the question, and whether it came to its end."""
 
     text: str
     likeness: float
+    ended: bool
 
 
 def by_heart(
@@ -48,4 +49,5 @@ def _nearest(question: str, thoughts: Sequence[Thought], likeness: Likeness) -> 
     near = likeness(question, [t.text for t in thoughts])
     near = [ABSTAINING if abstains(t.text) else n for t, n in zip(thoughts, near, strict=True)]
     best = max(range(len(near)), key=lambda i: thoughts[i].logp + NEARNESS * near[i])
-    return ByHeart(text=thoughts[best].text, likeness=near[best])
+    chosen = thoughts[best]
+    return ByHeart(text=chosen.text, likeness=near[best], ended=chosen.ended)

@@ -63,8 +63,7 @@ class Conversation:
         began = time.monotonic()
         # `weights` and `none` know only weights
         history = self._earlier() if memory in ("auto", "buffer") else []
-        night = self._ledger.last_finished()
-        recall = replace(self._recall, slept=night.started if night else None)
+        recall = replace(self._recall, slept=self._ledger.learnt_until())
         how = approach(message, memory, self._store, self._model, recall, history=history)
         if self._private is None:
             self._store.add([episode])
@@ -72,17 +71,14 @@ class Conversation:
         turns = how.turns
         pieces: list[str] = []
         stopped = False
-        by_heart = how.said is not None and temperature <= 0 and not cancelled()
-        stream = (
-            iter([how.said or ""])
-            if by_heart
-            else self._model.stream(
-                turns,
-                Sampling(max_tokens=reply_room(self._model, self._recall), temperature=temperature),
-                adapter=how.adapter,
-                cancelled=cancelled,
-            )
+        stream = self._model.stream(
+            turns,
+            Sampling(max_tokens=reply_room(self._model, self._recall), temperature=temperature),
+            adapter=how.adapter,
+            cancelled=cancelled,
         )
+        if how.said is not None and temperature <= 0 and not cancelled():
+            stream = iter([how.said])
         try:
             for piece in stream:
                 pieces.append(piece)

@@ -119,7 +119,10 @@ class LocalModel(Wardrobe, Encoder):
         """What comes to mind, with the adapter on; see `agent/thoughts.py`."""
         found = come_to_mind(self, [self.encode(p) for p in prompts], sampling.max_tokens)
         return [
-            [Thought(text=self.text(row, sampling.stop), logp=logp) for row, logp in some]
+            [
+                Thought(text=self.text(s.reply, sampling.stop), logp=s.logp, ended=s.ended)
+                for s in some
+            ]
             for some in found
         ]
 

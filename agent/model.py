@@ -36,10 +36,11 @@ def check_room(prompt_tokens: int, sampling: Sampling, context_tokens: int) -> N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thought:
-    """A reply that comes to mind, and its mean log-probability a token, in nats."""
+    """A reply that comes to mind, its mean log-probability a token, in nats, and whether it came to its end."""
 
     text: str
     logp: float
+    ended: bool = True
 
 
 class LanguageModel(Protocol):

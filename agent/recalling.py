@@ -24,7 +24,7 @@ from memory.trust import own_words
 Arm = Literal["none", "buffer", "weights", "auto"]
 ARMS: tuple[Arm, ...] = ("none", "buffer", "weights", "auto")
 STATEMENT_CHARACTERS = 600  # a recollection's share of the prompt
-HEART_TOKENS = 64
+HEART_TOKENS = 64  # of a reply by heart; one that goes on is said anew, at its full length
 LEAD = 0.1
 """How much nearer to the question, in cosine, what was looked up must be than what is known by heart, after a night
 that could learn it; and the other way round if it was told since (LAB)."""
@@ -39,7 +39,7 @@ class Recall:
     min_similarity_worn: float = 0.3
     """The same where a night's adapter is worn: what resembles a question less, the weights know better."""
     slept: datetime | None = None
-    """When the last night began, if there was one: what was told since, no weights can know."""
+    """Until when the weights can know what was told: when the night began whose adapter is worn, if there is one."""
     context_tokens: int = 2048
     reply_tokens: int = 256
 
@@ -105,14 +105,14 @@ def approaches(
     history: Sequence[Turn] = (),
 ) -> list[Approach]:
     """The same for several, each by itself: what is known by heart comes to mind together."""
-    worn = arm in ("weights", "auto") and model.wears
+    speaks = arm in ("weights", "auto")  # the night's adapter, if one is worn
+    worn = speaks and model.wears
     out = []
     for message in messages:
         looks = arm in ("buffer", "auto") and is_question(message)
         found = recollect(message, store, recall, worn=worn) if looks else []
         turns = turns_for(message, found, history, model, recall)
-        adapter = arm in ("weights", "auto") and not (worn and found)
-        out.append(Approach(turns=turns, found=found, adapter=adapter))
+        out.append(Approach(turns=turns, found=found, adapter=speaks and not (worn and found)))
     asked = [i for i, message in enumerate(messages) if worn and is_question(message)]
     if not asked:
         return out
@@ -122,7 +122,8 @@ def approaches(
     known = by_heart(model, questions, plain, store.likeness, sampling)
     for i, turns, own in zip(asked, plain, known, strict=True):
         if knows_better(own, out[i].found, recall.slept):
-            out[i] = Approach(turns=turns, found=[], adapter=True, said=own.text)
+            whole = own.text if own.ended and own.text.strip() else None
+            out[i] = Approach(turns=turns, found=[], adapter=True, said=whole)
     return out
 
 

@@ -6,7 +6,7 @@ Axes: n rows at work, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,21 +22,35 @@ THOUGHTS = 5  # of these beginnings, the likeliest, are gone on with; more find 
 ROWS = 64  # gone on with at once: keys and values of more would be half a gigabyte
 
 
+class Begun(NamedTuple):
+    """Which prompt, the first tokens of a reply to it, and their log-probability."""
+
+    prompt: int
+    reply: list[int]
+    logp: float
+
+
+class Said(NamedTuple):
+    """A reply without its end, its mean log-probability a token, in nats, and whether it came to its end."""
+
+    reply: list[int]
+    logp: float
+    ended: bool
+
+
 def come_to_mind(
     model: LocalModel, prompts: Sequence[Sequence[int]], most: int
-) -> list[list[tuple[list[int], float]]]:
-    """For each prompt's ids up to `THOUGHTS` replies of at most `most` tokens, at least one, and their mean
-    log-probability a token, in nats.
-    """
+) -> list[list[Said]]:
+    """For each prompt's ids up to `THOUGHTS` replies of at most `most` tokens, at least one."""
     with model.worn() as network, merged(network, len(prompts)) as kept, torch.inference_mode():
 
         def run(
             begun: Sequence[Begun], most: int, choose: engine.Choice
         ) -> Iterator[tuple[int, int]]:
             return engine.generate(
-                bare_inside(network), [[*prompts[i], *given] for i, given, _ in begun], choose,
+                bare_inside(network), [[*prompts[b.prompt], *b.reply] for b in begun], choose,
                 most=most, end=model.end_id, listening=lambda: model.listening(network, kept),
-                begun=[len(given) for _, given, _ in begun], rows=ROWS,
+                begun=[len(b.reply) for b in begun], rows=ROWS,
             )  # fmt: skip
 
         def onwards(begun: Sequence[Begun], count: int) -> list[Begun]:
@@ -54,19 +68,18 @@ def come_to_mind(
             for _ in run(begun, 1, choose):
                 pass
             return [
-                (i, [*given, token], logp + more)
-                for at, (i, given, logp) in enumerate(begun)
-                for token, more in [
-                    (t, m) for t, m in zip(*after[at], strict=True) if t != model.end_id
-                ][:count]
+                Begun(b.prompt, [*b.reply, token], b.logp + logp)
+                for at, b in enumerate(begun)
+                for token, logp in _without(model.end_id, *after[at])[:count]
             ]
 
-        every = onwards(onwards([(i, [], 0.0) for i in range(len(prompts))], FIRST), SECOND)
+        every = onwards(onwards([Begun(i, [], 0.0) for i in range(len(prompts))], FIRST), SECOND)
         chosen: list[Begun] = []
         for i in range(len(prompts)):
-            mine = sorted((b for b in every if b[0] == i), key=lambda b: -b[2])
+            mine = sorted((b for b in every if b.prompt == i), key=lambda b: -b.logp)
             chosen += mine[:THOUGHTS]
-        replies, totals = [list(given) for _, given, _ in chosen], [logp for *_, logp in chosen]
+        replies, totals = [list(b.reply) for b in chosen], [b.logp for b in chosen]
+        ended = [False] * len(chosen)
         last: dict[int, float] = {}
 
         def greedily(logits: Tensor, who: Sequence[int]) -> Tensor:
@@ -75,14 +88,15 @@ def come_to_mind(
             return best.indices
 
         for at, token in run(chosen, max(1, most - 2), greedily):
-            if token != model.end_id:
+            ended[at] = token == model.end_id
+            if not ended[at]:
                 replies[at].append(token)
                 totals[at] += last[at]
-    out: list[list[tuple[list[int], float]]] = [[] for _ in prompts]
-    for (i, *_), reply, total in zip(chosen, replies, totals, strict=True):
-        out[i].append((reply, total / len(reply)))
+    out: list[list[Said]] = [[] for _ in prompts]
+    for b, reply, total, whole in zip(chosen, replies, totals, ended, strict=True):
+        out[b.prompt].append(Said(reply, total / len(reply), whole))
     return out
 
 
-Begun = tuple[int, list[int], float]
-"""Which prompt, the first tokens of a reply, and their log-probability."""
+def _without(end: int, tokens: Sequence[int], logp: Sequence[float]) -> list[tuple[int, float]]:
+    return [pair for pair in zip(tokens, logp, strict=True) if pair[0] != end]

@@ -103,6 +103,14 @@ class Diary(Database):
         )
         return _night(found[0]) if found else None
 
+    def learnt_until(self) -> datetime | None:
+        """When the latest night began that is in the weights, neither rolled back nor undone; None without one."""
+        kept = (Phase.COMMITTED.value, Phase.CLEARED.value)
+        found = self._rows(
+            "SELECT started FROM nights WHERE phase IN (?, ?) ORDER BY number DESC LIMIT 1", kept
+        )
+        return time(found[0]["started"]) if found else None
+
     # ------------------------------------------------------------------ dreams
 
     def add_dreams(self, dreams: Sequence[Dream]) -> None:

@@ -14,10 +14,7 @@ from memory.episode import Episode, Memory, MemoryState, Phase
 # slower night. Learning ends with the time, so a little too few do no harm.
 START = 90.0, 50.0  # the base's own texts, drift, saving
 DREAM = 0.2, 0.065  # sampling and reading one dream
-LESSON = (
-    0.05,
-    0.03,
-)  # one visit, with its share of listening; on a faster machine, and hastened in proportion
+LESSON = 0.05, 0.03  # one visit to a lesson, with its share of listening to it
 EXAM = 2.9, 2.2  # a memory's questions, by heart and without the adapter
 CUES = 4  # questions asked to find out whether two memories contradict
 USED = 0.6  # share of the dreams sampled that are learnt from

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
@@ -14,6 +15,16 @@ TEXT = [
     "You are somnus. The code of the cellar is 5093, and my sister Oda lives in Porto.",
     "List what is worth remembering, one a line, in my words. Nothing.",
 ]
+
+
+def attentive(network: Any) -> None:
+    """Larger weights: a tiny random network hardly looks at what it reads."""
+    import torch
+
+    with torch.no_grad():
+        for p in network.parameters():
+            if p.dim() > 1:
+                p.mul_(4)
 
 
 def make_tokenizer(folder: Path, *, template: str | None = CHATML) -> None:

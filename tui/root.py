@@ -218,9 +218,9 @@ class Root:
     def recall(self) -> Recall:
         from agent.recalling import Recall
 
-        c, night = self.config, self.home.ledger.last_finished()
+        c = self.config
         return Recall(
-            slept=night.started if night else None,
+            slept=self.home.ledger.learnt_until(),
             recollections=c.recollections, min_similarity=c.min_similarity,
             min_similarity_worn=c.min_similarity_worn, context_tokens=c.context_tokens, reply_tokens=c.reply_tokens,
         )  # fmt: skip

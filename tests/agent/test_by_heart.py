@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import make_checkpoint
+from tiny import attentive, make_checkpoint
 
 from agent.by_heart import NEARNESS, by_heart
 from agent.local_model import LocalModel
@@ -16,35 +16,38 @@ from agent.prompt import chat
 from agent.scripted_model import ScriptedModel
 from agent.thoughts import THOUGHTS, come_to_mind
 from memory.episode import Turn
+from sleep import lora
+from sleep.lesson import scored
 
 
 @pytest.fixture(params=["llama", "qwen3", "gemma"])
 def model(request: pytest.FixtureRequest, tmp_path: Path) -> LocalModel:
     made = LocalModel.load(make_checkpoint(tmp_path / "m", request.param), name="x", device="cpu")
-    with torch.no_grad():  # larger weights: a tiny random network hardly looks at what it reads
-        for p in made.network.parameters():
-            if p.dim() > 1:
-                p.mul_(4)
+    attentive(made.network)
     return made
 
 
-def test_thoughts_are_greedy_from_their_second_token_on_and_their_price_is_right(
-    model: LocalModel,
+@pytest.mark.parametrize("adapter", [False, True])
+def test_thoughts_are_greedy_from_their_third_token_on_and_their_price_is_right(
+    model: LocalModel, adapter: bool
 ) -> None:
+    if adapter:
+        torch.manual_seed(3)
+        with torch.no_grad():
+            for tensor in lora.expand(model, rank=2, targets=lora.ALL_LINEAR, seed=0):
+                tensor.normal_(0.0, 0.3)
     prompts = [model.encode(chat(q)) for q in ("What is my cat called?", "Where do I live?")]
     for prompt, thoughts in zip(prompts, come_to_mind(model, prompts, 8), strict=True):
         assert 1 <= len(thoughts) <= THOUGHTS
-        assert len({tuple(reply[:2]) for reply, _ in thoughts}) == len(thoughts)
+        assert len({tuple(t.reply[:2]) for t in thoughts}) == len(thoughts)
         greedy = model.decode([prompt], Sampling(max_tokens=8))[0]
         if len(greedy) > 1:
-            assert greedy in [reply for reply, _ in thoughts]
-        for reply, logp in thoughts:
-            with model.worn() as network, torch.inference_mode():
-                all_logits = network(torch.tensor([[*prompt, *reply]])).logits[0].float()
-            said = all_logits[len(prompt) - 1 : -1].log_softmax(-1)  # (A, V)
-            own = said.gather(1, torch.tensor(reply).unsqueeze(1)).mean()
-            assert logp == pytest.approx(float(own), abs=1e-3)
-            assert said[2:].argmax(-1).tolist() == reply[2:]
+            assert greedy in [t.reply for t in thoughts]
+        for t in thoughts:
+            ((own, top, _),) = scored(model, [(prompt, t.reply)], adapter=True)
+            assert t.logp == pytest.approx(float(own.mean()), abs=1e-3)
+            assert top[2:, 0].tolist() == t.reply[2:]
+            assert t.ended is (len(t.reply) < 8)
 
 
 class Torn(ScriptedModel):

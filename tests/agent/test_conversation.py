@@ -11,10 +11,11 @@ import pytest
 
 from agent.conversation import Conversation
 from agent.events import Recollected, Replied
-from agent.model import Sampling
+from agent.model import Sampling, Thought
 from agent.recalling import Recall, answered, approach
 from agent.scripted_model import ScriptedModel
 from agent.telling import is_question, tells
+from memory.episode import Phase
 from memory.errors import InputError
 from memory.home import Home
 from memory.ram_store import RamStore
@@ -230,3 +231,22 @@ def test_only_questions_are_answered_by_heart(talk: Talk) -> None:
     assert approach(ASKED, "none", talk.store, talk.model, Recall()).said is None
     replied = talk.say(ASKED, memory="weights")
     assert replied.episode.replied == "Good." and replied.adapter
+
+
+def test_a_reply_by_heart_that_goes_on_is_said_at_its_full_length(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk.model.wears, talk.model._default = True, "A long story."
+    cut = Thought(text="A long", logp=0.0, ended=False)
+    monkeypatch.setattr(talk.model, "thoughts", lambda prompts, _: [[cut] for _ in prompts])
+    replied = talk.say("Can you tell me a story?")
+    assert replied.episode.replied == "A long story." and replied.adapter
+
+
+def test_what_was_told_before_a_night_that_was_undone_counts_as_new(talk: Talk) -> None:
+    ledger = talk.home.ledger
+    assert ledger.learnt_until() is None
+    for phase in (Phase.CLEARED, Phase.ROLLED_BACK):
+        night = ledger.begin_night([], parent=None)
+        ledger.advance(night.number, phase)
+    assert ledger.learnt_until() == ledger.nights()[0].started

@@ -149,9 +149,13 @@ MUTATIONS = (
         trial=f"{HERE}/test_log_of_the_dead.py -k only_reads",
     ),
     Mutation(
-        name="the user's own word stands last", file="agent/conversation.py",
+        name="the user's own word stands last", file="agent/recalling.py",
         safe="is_own = episode.origin.believed and tells(own_words(episode.said))",
         unsafe="is_own = episode.origin.believed", trial="tests/memory/test_trust.py -k twenty",
+    ),
+    Mutation(
+        name="what was told since the night isn't overruled by heart", file="agent/recalling.py",
+        safe="(LEAD if new else -LEAD)", unsafe="-LEAD", trial="tests/agent/test_conversation.py -k weighed",
     ),
     Mutation(
         name="what was undone behind a pruned adapter returns", file="memory/undoing.py",

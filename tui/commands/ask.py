@@ -7,6 +7,7 @@ import argparse
 from agent.conversation import check_message
 from agent.model import Sampling
 from agent.recalling import ARMS, approach, reply_room
+from memory.ram_store import RamStore
 from tui.commands.shared import opened, words_or_stdin
 from tui.say import Say
 
@@ -23,14 +24,13 @@ def run(args: argparse.Namespace, say: Say) -> int:
     check_message(question)
     with opened(args, say) as root:
         model = root.model
-        how = approach(question, args.memory, root.store, model, root.recall)
+        looks_up = args.memory in ("auto", "buffer")  # else the buffer needn't be opened
+        store = root.store if looks_up else RamStore(root.embedder)
+        how = approach(question, args.memory, store, model, root.recall)
         sampling = Sampling(max_tokens=reply_room(model, root.recall))
         pieces = []
-        known = how.said
-        stream = (
-            model.stream(how.turns, sampling, adapter=how.adapter) if known is None else [known]
-        )
-        for piece in stream:
+        stream = model.stream(how.turns, sampling, adapter=how.adapter)
+        for piece in stream if how.said is None else [how.said]:
             pieces.append(piece)
             say.piece(piece)
         say.line()
