@@ -28,6 +28,8 @@ HEADER = struct.Struct("<iQQQQ")
 class ChromaStore:
     """A `BufferStore` in a folder. One process at a time may have it open."""
 
+    _failed = False  # Chroma raised: what its files hold now is anyone's guess
+
     def __init__(
         self, path: Path, embedder: Embedder, lookup: Callable[[EpisodeId], Episode]
     ) -> None:
@@ -115,6 +117,7 @@ class ChromaStore:
             new.add(list(episodes))
         finally:
             new.close()
+        self._failed = False  # the new one takes its place
         self.close()
         with writing(self._path):
             reached("buffer.aside")
@@ -127,9 +130,15 @@ class ChromaStore:
         self._open()
 
     def close(self) -> None:
-        """Release the folder: an open client would go on answering from the old one."""
+        """Release the folder: an open client would go on answering from the old one.
+
+        What failed, on a full disk say, is thrown away: half written, it might open and find nothing.
+        """
         self._client.close()
-        blank_unused(self._path)
+        if self._failed:
+            shutil.rmtree(self._path, ignore_errors=True)
+        else:
+            blank_unused(self._path)
 
     def _make_private(self) -> None:
         for file in self._path.rglob("*"):
@@ -143,6 +152,7 @@ class ChromaStore:
         try:
             yield
         except Exception as error:
+            self._failed = True
             raise HomeError(
                 f"The buffer in {self._path} can't be used ({error}); free some disk and start again: it is made anew "
                 "from the ledger, which has every word."

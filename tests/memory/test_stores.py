@@ -14,6 +14,7 @@ import pytest
 from memory.buffer import open_buffer
 from memory.chroma_store import ChromaStore
 from memory.episode import Episode, EpisodeId
+from memory.errors import HomeError
 from memory.home import Home
 from memory.ram_store import RamStore
 
@@ -157,6 +158,37 @@ def test_a_damaged_buffer_is_made_anew_from_the_ledger(home_path: Path, embedder
         store = open_buffer(home, embedder)
         assert len(store.ids()) == 1
         store.close()
+
+
+def test_a_buffer_that_failed_is_not_found_again(home_path: Path, embedder: Any) -> None:
+    """Half written it might open, look whole, and find nothing: it is sealed as it was closed."""
+    with Home.open(home_path) as home:
+        told = home.ledger.append("My cat is called Biscuit.")
+        store: Any = open_buffer(home, embedder)
+        store._collection.delete(ids=[str(told.id)])
+
+        def full(**_: object) -> None:
+            raise RuntimeError("database or disk is full")
+
+        store._collection.upsert = full
+        with pytest.raises(HomeError, match=r"disk is full\); free some disk and start again"):
+            store.add([told])
+        store.close()
+        assert not home.buffer_path.exists()
+    with Home.open(home_path) as home:
+        store = open_buffer(home, embedder)
+        assert [found.episode.id for found in store.search("the cat", 1)] == [told.id]
+        store.close()
+
+
+def test_a_store_that_failed_can_be_rebuilt(home_path: Path, embedder: Any) -> None:
+    with Home.open(home_path) as home:
+        told = home.ledger.append("My cat is called Biscuit.")
+        store: Any = open_buffer(home, embedder)
+        store._failed = True
+        store.rebuild([told])
+        store.close()
+        assert home.buffer_path.exists()
 
 
 def test_the_buffer_follows_the_ledger(home_path: Path, embedder: Any) -> None:

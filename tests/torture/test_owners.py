@@ -55,6 +55,7 @@ def test_a_full_disk_loses_nothing_and_life_goes_on_when_there_is_room(small_dis
                 break
         assert "free some disk" in refused and "\n" not in refused
         assert len(home.ledger.episodes()) >= len(life.told()) > 1  # reading goes on
+        life.store.close()
     filler.unlink()
     assert wounds(path) == []
 
