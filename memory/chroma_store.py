@@ -136,6 +136,7 @@ class ChromaStore:
         """
         self._client.close()
         if self._failed:
+            reached("buffer.discard")
             shutil.rmtree(self._path, ignore_errors=True)
         else:
             blank_unused(self._path)

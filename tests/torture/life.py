@@ -21,7 +21,7 @@ from safetensors.numpy import save
 from memory.buffer import open_buffer
 from memory.config import Config
 from memory.episode import DreamKind, ExamAnswer, MemoryState, Phase
-from memory.errors import NothingToLearn
+from memory.errors import HomeError, NothingToLearn
 from memory.forgetting import forget, forget_words
 from memory.home import Home
 from memory.paths import private_dir, write_atomic
@@ -247,6 +247,12 @@ def rare(path: Path, seed: int) -> None:
     if not again.exists():
         restore(path.with_name(f"{path.name}.zip"), again)
     life.acknowledge(RESTORED)
+    with Home.open(path) as home:  # a day that Chroma fails on
+        store: Any = Life(path, home).store
+        store._collection = None
+        with contextlib.suppress(HomeError):
+            store.ids()
+        store.close()
     with Home.open(path) as home:  # the days after
         Life(path, home).store.close()
 

@@ -18,7 +18,7 @@ POINTS = [
     "adapter.remove", "backup.copy", "backup.name", "backup.named", "transfer.begin",
 ]  # fmt: skip
 RARE = [  # points that only a rare life passes
-    "restore.name", "restore.named", "adapter.aside", "buffer.remove", "home.sweep",
+    "restore.name", "restore.named", "adapter.aside", "buffer.remove", "home.sweep", "buffer.discard",
 ]  # fmt: skip
 
 
