@@ -7,6 +7,8 @@ only ids and vectors; the ledger has the words. What Chroma writes of memory it 
 
 from __future__ import annotations
 
+import faulthandler
+import os
 import shutil
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +23,7 @@ from memory.paths import fsync_dir, private_dir, writing
 from memory.store import Embedder, Recollection, likeness
 
 COLLECTION = "episodes"
+STUCK = 60.0  # seconds; closing takes milliseconds
 # hnswlib's header.bin: version, offset of the base layer, most elements, elements written, bytes of each
 HEADER = struct.Struct("<iQQQQ")
 
@@ -132,9 +135,14 @@ class ChromaStore:
     def close(self) -> None:
         """Release the folder: an open client would go on answering from the old one.
 
-        What failed, on a full disk say, is thrown away: half written, it might open and find nothing.
+        What failed, on a full disk say, is thrown away: half written, it might open and find nothing. Chroma once span
+        for ever in here, where neither ctrl+c nor a thread comes in between, so after `STUCK` the process ends: the
+        next opening finds a home that died and loses nothing.
         """
-        self._client.close()
+        with Path(os.devnull).open("w") as nowhere:
+            faulthandler.dump_traceback_later(STUCK, exit=True, file=nowhere)
+            self._client.close()
+            faulthandler.cancel_dump_traceback_later()
         if self._failed:
             reached("buffer.discard")
             shutil.rmtree(self._path, ignore_errors=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import struct
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -178,6 +181,29 @@ def test_a_buffer_that_failed_is_not_found_again(home_path: Path, embedder: Any)
     with Home.open(home_path) as home:
         store = open_buffer(home, embedder)
         assert [found.episode.id for found in store.search("the cat", 1)] == [told.id]
+        store.close()
+
+
+def test_a_buffer_that_never_comes_back_from_closing_ends_the_process_and_loses_nothing(
+    home_path: Path, embedder: Any
+) -> None:
+    code = (
+        "import ctypes, sys; from pathlib import Path; from conftest import HashEmbedder;"
+        "from memory import chroma_store; from memory.buffer import open_buffer; from memory.home import Home;"
+        "home = Home.open(Path(sys.argv[1])); told = home.ledger.append('My cat is called Biscuit.');"
+        "store = open_buffer(home, HashEmbedder()); chroma_store.STUCK = 0.2;"
+        "store._client.close = lambda: ctypes.PyDLL(None).sleep(60);"  # as Chroma does, with Python shut out
+        "store.close(); home.close()"
+    )
+    tests = str(Path(__file__).parents[1])
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(home_path)], capture_output=True, timeout=50, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([tests, str(Path(tests).parent)])},
+    )  # fmt: skip
+    assert run.returncode == 1 and not run.stderr
+    with Home.open(home_path) as home:
+        store = open_buffer(home, embedder)
+        assert len(store.search("the cat", 1)) == 1
         store.close()
 
 
