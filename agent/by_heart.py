@@ -3,7 +3,8 @@
 A network that has learnt many things says the one whose beginning is likeliest, which isn't always the one that was
 asked for. So its likeliest beginnings are gone on with, greedily, and of the replies that come of them that one is said
 which is likely and near to the question, as the sentence embedder has it: a verifier over a model's own candidates
-(Cobbe et al. 2021, arXiv 2110.14168). Nothing is looked up for it.
+(Cobbe et al. 2021, arXiv 2110.14168). Where even that doesn't seem to answer it, somnus admits that it wasn't told
+(`doubt.py`). Nothing is looked up for it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from agent import prompt
+from agent.doubt import ADMITS, LEAST, certainty
 from agent.model import LanguageModel, Sampling, Thought
 from agent.telling import abstains
 from memory.episode import Turn
@@ -38,11 +41,24 @@ def by_heart(
     likeness: Likeness,
     sampling: Sampling,
 ) -> list[ByHeart]:
-    """What the night's adapter knows about each question; `prompts` ask them, with nothing in view."""
-    return [
+    """What the night's adapter knows about each question; `prompts` ask them, with nothing in view.
+
+    A model without instincts has none to doubt itself by.
+    """
+    known = [
         _nearest(question, thoughts, likeness)
         for question, thoughts in zip(questions, model.thoughts(prompts, sampling), strict=True)
     ]
+    told = [i for i, k in enumerate(known) if k.text.strip() and not abstains(k.text)]
+    if not model.has_instincts:
+        return known
+    sure = certainty(model, [questions[i] for i in told], [known[i].text for i in told])
+    doubted = [i for i, nats in zip(told, sure, strict=True) if nats < LEAST]
+    views = [prompt.reading(questions[i], [known[i].text]) for i in doubted]
+    admitted = model.answer(views, sampling, adapter=False, begin=ADMITS) if doubted else []
+    for i, text in zip(doubted, admitted, strict=True):
+        known[i] = ByHeart(text=text, likeness=ABSTAINING, ended=True)
+    return known
 
 
 def _nearest(question: str, thoughts: Sequence[Thought], likeness: Likeness) -> ByHeart:

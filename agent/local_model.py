@@ -22,6 +22,7 @@ from agent.encoding import Encoder
 from agent.loading import loaded
 from agent.model import Sampling, Thought, check_room
 from agent.packing import Packed
+from agent.scoring import log_likelihood
 from agent.thoughts import come_to_mind
 from agent.wardrobe import Wardrobe
 from memory.episode import Turn
@@ -107,11 +108,20 @@ class LocalModel(Wardrobe, Encoder):
             raise failure[0]
 
     def answer(
-        self, prompts: Sequence[Sequence[Turn]], sampling: Sampling, *, adapter: bool = True
+        self,
+        prompts: Sequence[Sequence[Turn]],
+        sampling: Sampling,
+        *,
+        adapter: bool = True,
+        begin: str = "",
     ) -> list[str]:
-        """One reply a prompt, decoded together."""
-        rows = self.decode([self.encode(p) for p in prompts], sampling, adapter=adapter)
-        return [self.text(row, sampling.stop) for row in rows]
+        """One reply a prompt, decoded together; each begins with the words of `begin`."""
+        begun = self.encode_reply(begin, end=False) if begin else []
+        rows = self.decode(
+            [[*self.encode(p), *begun] for p in prompts], sampling, adapter=adapter,
+            begun=[len(begun)] * len(prompts),
+        )  # fmt: skip
+        return [self.text([*begun, *row], sampling.stop) for row in rows]
 
     def thoughts(
         self, prompts: Sequence[Sequence[Turn]], sampling: Sampling
@@ -219,6 +229,16 @@ class LocalModel(Wardrobe, Encoder):
             use_cache=False,
             **options,
         )
+
+    def log_likelihood(
+        self, prompts: Sequence[Sequence[Turn]], beginnings: Sequence[str]
+    ) -> list[float]:
+        """In nats, with the night's adapter off: how likely the reply to each prompt begins with these words."""
+        pairs = [
+            (self.encode(p), self.encode_reply(b, end=False))
+            for p, b in zip(prompts, beginnings, strict=True)
+        ]
+        return log_likelihood(self, pairs)
 
     def logits(self, network: Any, hidden: Tensor) -> Tensor:
         """Logits (N, V) in float32 for chosen hidden states (N, D)."""

@@ -85,9 +85,20 @@ class LanguageModel(Protocol):
         ...
 
     def answer(
-        self, prompts: Sequence[Sequence[Turn]], sampling: Sampling, *, adapter: bool = True
+        self,
+        prompts: Sequence[Sequence[Turn]],
+        sampling: Sampling,
+        *,
+        adapter: bool = True,
+        begin: str = "",
     ) -> list[str]:
-        """One reply a prompt, decoded in batches."""
+        """One reply a prompt, decoded in batches; each begins with the words of `begin`."""
+        ...
+
+    def log_likelihood(
+        self, prompts: Sequence[Sequence[Turn]], beginnings: Sequence[str]
+    ) -> list[float]:
+        """In nats, with the night's adapter off: how likely the reply to each prompt begins with these words."""
         ...
 
     def thoughts(

@@ -8,6 +8,7 @@ from agent.model import Sampling, Thought
 from agent.prompt import PERSONA
 from memory.episode import Turn
 
+UNLIKELY = -20.0  # nats, for what isn't in the script
 Script = Mapping[str, str] | Callable[[str], str]
 
 
@@ -54,9 +55,23 @@ class ScriptedModel:
             yield word if i == 0 else f" {word}"
 
     def answer(
-        self, prompts: Sequence[Sequence[Turn]], sampling: Sampling, *, adapter: bool = True
+        self,
+        prompts: Sequence[Sequence[Turn]],
+        sampling: Sampling,
+        *,
+        adapter: bool = True,
+        begin: str = "",
     ) -> list[str]:
-        return ["".join(self.stream(p, sampling, adapter=adapter)) for p in prompts]
+        replies = ["".join(self.stream(p, sampling, adapter=adapter)) for p in prompts]
+        return [r if r.startswith(begin) else f"{begin} {r}" for r in replies]
+
+    def log_likelihood(
+        self, prompts: Sequence[Sequence[Turn]], beginnings: Sequence[str]
+    ) -> list[float]:
+        return [
+            0.0 if self._reply(p[-1].content).startswith(b) else UNLIKELY
+            for p, b in zip(prompts, beginnings, strict=True)
+        ]
 
     def thoughts(
         self, prompts: Sequence[Sequence[Turn]], sampling: Sampling

@@ -23,9 +23,10 @@ from torch import Tensor, nn
 from agent.decoding import bare_inside
 from agent.local_model import LocalModel
 from agent.packing import chunks
+from agent.scoring import batch
 from memory.paths import write_atomic
 from sleep.hearing import splits
-from sleep.lesson import Lesson, answer_logits, batch
+from sleep.lesson import Lesson, answer_logits
 from sleep.lora import LAYER, MLP, WEIGHTS
 
 TOGETHER = 2  # texts gone through at once: what backward needs of them is memory

@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agent.packing import EVEN, ROW_TOKENS, Packed, chunks, pack
+from agent.packing import EVEN, chunks
+from agent.scoring import SLICE, Batch, batch
 from agent.speech import Deaf, Heard, hear, say
 
 TOP_K = 20
 TINY = 1e-9
 ROWS = 24  # sequences scored together
-SLICE = 256  # answer tokens whose log-probabilities are held at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,35 +76,6 @@ def lead_weights(answers: int, lead: int, weight: float) -> Tensor:
     weights = torch.ones(answers)
     weights[:lead] = weight
     return weights
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """Sequences packed as prefix trees, and where their answers stand."""
-
-    packed: Packed
-    rows: Tensor  # (N,) with `cols`: the tokens that predict the answers, in the order of the sequences given
-    cols: Tensor  # (N,)
-    targets: Tensor  # (N,)
-    lengths: tuple[int, ...]  # answer tokens of each sequence; sums to N
-
-    def to(self, device: Any) -> Batch:
-        """The same on another device."""
-        rows, cols, targets = (t.to(device) for t in (self.rows, self.cols, self.targets))
-        return Batch(self.packed.to(device), rows, cols, targets, self.lengths)
-
-
-def batch(
-    items: Sequence[tuple[Sequence[int], int]], pad: int, device: Any, *, row: int = ROW_TOKENS
-) -> Batch:
-    """Collate (ids, start) pairs."""
-    packed = pack([ids for ids, _ in items], pad, device, row=row)
-    answers: list[tuple[int, int, int]] = []
-    for (ids, start), (r, path) in zip(items, packed.paths, strict=True):
-        answers += [(r, path[at - 1], token) for at, token in enumerate(ids[start:], start)]
-    rows, cols, targets = torch.tensor(answers, device=device).unbind(1)
-    lengths = tuple(len(ids) - start for ids, start in items)
-    return Batch(packed, rows, cols, targets, lengths)
 
 
 def answer_logits(model: Any, network: Any, b: Batch, *begun: Any) -> Tensor:

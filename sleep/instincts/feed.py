@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from agent.encoding import Encoder
+from agent.scoring import Batch, batch
 from sleep.instincts.alignment import ROW, AlignmentConfig, Asked, asked, drawn
 from sleep.instincts.examples import Example, scenes
 from sleep.instincts.talk import Talk
-from sleep.lesson import Batch, Lesson, batch, lead_weights
+from sleep.lesson import Lesson, lead_weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)

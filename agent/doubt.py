@@ -1,0 +1,44 @@
+"""Doubt: whether what came to mind answers the question at all, or is only what is known nearest to it.
+
+The model itself is asked, with its night's adapter off, for two of its instincts know. The reader says that it wasn't
+told where what it reads has no answer. And the dreamer dreams up questions that a statement answers, and others close
+by that it doesn't: as which of them would this question be dreamt? Language models mostly know what they know (Kadavath
+et al. 2022, arXiv 2207.05221); here nothing is trained for it, the likelihoods are at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent import prompt
+from agent.model import LanguageModel
+from memory.episode import DreamKind
+
+ADMITS = "You haven't told me"  # how the reader's abstaining begins
+ANSWERED = (DreamKind.FACT, DreamKind.REVERSE, DreamKind.INDIRECT)
+LEAST = 1.5
+"""Nats below which a reply is doubted: 42 of 60 questions about what was never told, and no right reply of 77 (LAB)."""
+
+
+def certainty(
+    model: LanguageModel, questions: Sequence[str], replies: Sequence[str]
+) -> list[float]:
+    """How sure it is, in nats, that each reply answers its question.
+
+    −log P(the reader abstains) + log P(question | the likeliest kind it would answer) − log P(question | `NEVER`).
+    """
+    asked = [
+        pair
+        for question, reply in zip(questions, replies, strict=True)
+        for pair in (
+            (prompt.reading(question, [reply]), ADMITS),
+            *((prompt.dreaming([reply], kind), f"{question}\n") for kind in ANSWERED),
+            (prompt.dreaming([reply], DreamKind.NEVER), f"{question}\n"),
+        )
+    ]
+    logp = model.log_likelihood(*zip(*asked, strict=True)) if asked else []
+    each = len(ANSWERED) + 2
+    return [
+        max(kinds) - never - abstaining
+        for abstaining, *kinds, never in (logp[i : i + each] for i in range(0, len(logp), each))
+    ]
