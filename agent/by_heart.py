@@ -3,17 +3,16 @@
 A network that has learnt many things says the one whose beginning is likeliest, which isn't always the one that was
 asked for. So its likeliest beginnings are gone on with, greedily, and of the replies that come of them that one is said
 which is likely and near to the question, as the sentence embedder has it: a verifier over a model's own candidates
-(Cobbe et al. 2021, arXiv 2110.14168). Where even that doesn't seem to answer it, somnus admits that it wasn't told
-(`doubt.py`). Nothing is looked up for it.
+(Cobbe et al. 2021, arXiv 2110.14168). Where even that doesn't seem to answer it (`doubt.py`), somnus answers as if it
+had never slept, and so admits what it wasn't told. Nothing is looked up for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from agent import prompt
-from agent.doubt import ADMITS, LEAST, certainty
+from agent.doubt import doubts
 from agent.model import LanguageModel, Sampling, Thought
 from agent.telling import abstains
 from memory.episode import Turn
@@ -27,11 +26,12 @@ Likeness = Callable[[str, Sequence[str]], list[float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByHeart:
-    """A reply, its cosine to the question, and whether it came to its end."""
+    """A reply, its cosine to the question, whether it came to its end, and whether it seems to be no answer."""
 
     text: str
     likeness: float
     ended: bool
+    doubted: bool = False
 
 
 def by_heart(
@@ -41,23 +41,15 @@ def by_heart(
     likeness: Likeness,
     sampling: Sampling,
 ) -> list[ByHeart]:
-    """What the night's adapter knows about each question; `prompts` ask them, with nothing in view.
-
-    A model without instincts has none to doubt itself by.
-    """
+    """What the night's adapter knows about each question; `prompts` ask them, with nothing in view."""
     known = [
         _nearest(question, thoughts, likeness)
         for question, thoughts in zip(questions, model.thoughts(prompts, sampling), strict=True)
     ]
     told = [i for i, k in enumerate(known) if k.text.strip() and not abstains(k.text)]
-    if not model.has_instincts:
-        return known
-    sure = certainty(model, [questions[i] for i in told], [known[i].text for i in told])
-    doubted = [i for i, nats in zip(told, sure, strict=True) if nats < LEAST]
-    views = [prompt.reading(questions[i], [known[i].text]) for i in doubted]
-    admitted = model.answer(views, sampling, adapter=False, begin=ADMITS) if doubted else []
-    for i, text in zip(doubted, admitted, strict=True):
-        known[i] = ByHeart(text=text, likeness=ABSTAINING, ended=True)
+    doubted = doubts(model, [questions[i] for i in told], [[known[i].text] for i in told])
+    for i, doubt in zip(told, doubted, strict=True):
+        known[i] = replace(known[i], doubted=doubt)
     return known
 
 

@@ -108,20 +108,11 @@ class LocalModel(Wardrobe, Encoder):
             raise failure[0]
 
     def answer(
-        self,
-        prompts: Sequence[Sequence[Turn]],
-        sampling: Sampling,
-        *,
-        adapter: bool = True,
-        begin: str = "",
+        self, prompts: Sequence[Sequence[Turn]], sampling: Sampling, *, adapter: bool = True
     ) -> list[str]:
-        """One reply a prompt, decoded together; each begins with the words of `begin`."""
-        begun = self.encode_reply(begin, end=False) if begin else []
-        rows = self.decode(
-            [[*self.encode(p), *begun] for p in prompts], sampling, adapter=adapter,
-            begun=[len(begun)] * len(prompts),
-        )  # fmt: skip
-        return [self.text([*begun, *row], sampling.stop) for row in rows]
+        """One reply a prompt, decoded together."""
+        rows = self.decode([self.encode(p) for p in prompts], sampling, adapter=adapter)
+        return [self.text(row, sampling.stop) for row in rows]
 
     def thoughts(
         self, prompts: Sequence[Sequence[Turn]], sampling: Sampling

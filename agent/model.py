@@ -85,14 +85,9 @@ class LanguageModel(Protocol):
         ...
 
     def answer(
-        self,
-        prompts: Sequence[Sequence[Turn]],
-        sampling: Sampling,
-        *,
-        adapter: bool = True,
-        begin: str = "",
+        self, prompts: Sequence[Sequence[Turn]], sampling: Sampling, *, adapter: bool = True
     ) -> list[str]:
-        """One reply a prompt, decoded in batches; each begins with the words of `begin`."""
+        """One reply a prompt, decoded in batches."""
         ...
 
     def log_likelihood(

@@ -3,6 +3,8 @@
 What the nights taught is a recollection like any other. Where a night's adapter is worn and the buffer has something
 about a question, somnus first finds what it knows by heart; that and what was looked up are compared with the question,
 and the nearer one answers: the adapter with nothing in view, or the reader without the adapter, which reads better.
+What is neither known nor found, or is doubted (`doubt.py`), is answered as if it had never slept and nothing had been
+found: that admits that it wasn't told, or knows what all the world knows.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Literal
 
 from agent import prompt
 from agent.by_heart import ByHeart, by_heart
+from agent.doubt import doubts
 from agent.model import LanguageModel, Sampling
 from agent.telling import abstains, as_told, is_question, tells
 from memory.episode import Role, Turn
@@ -106,24 +109,34 @@ def approaches(
 ) -> list[Approach]:
     """The same for several, each by itself: what is known by heart comes to mind together."""
     speaks = arm in ("weights", "auto")  # the night's adapter, if one is worn
+    looks = arm in ("buffer", "auto")
     worn = speaks and model.wears
+    asked = [i for i, message in enumerate(messages) if is_question(message)]
+    plain = [turns_for(m, (), history, model, recall) for m in messages]
+    found = [
+        recollect(m, store, recall, worn=worn) if looks and i in asked else []
+        for i, m in enumerate(messages)
+    ]
+    known: dict[int, ByHeart] = {}
+    if worn and asked:
+        sampling = Sampling(max_tokens=min(HEART_TOKENS, reply_room(model, recall)))
+        questions = [messages[i] for i in asked]
+        own = by_heart(model, questions, [plain[i] for i in asked], store.likeness, sampling)
+        known = dict(zip(asked, own, strict=True))
+    better = {i for i, k in known.items() if knows_better(k, found[i], recall.slept)}
+    reads = [i for i in asked if found[i] and i not in better]
+    views = [[as_told(r.episode)[:STATEMENT_CHARACTERS] for r in found[i]] for i in reads]
+    doubted = dict(zip(reads, doubts(model, [messages[i] for i in reads], views), strict=True))
     out = []
-    for message in messages:
-        looks = arm in ("buffer", "auto") and is_question(message)
-        found = recollect(message, store, recall, worn=worn) if looks else []
-        turns = turns_for(message, found, history, model, recall)
-        out.append(Approach(turns=turns, found=found, adapter=speaks and not (worn and found)))
-    asked = [i for i, message in enumerate(messages) if worn and is_question(message)]
-    if not asked:
-        return out
-    questions = [messages[i] for i in asked]
-    plain = [turns_for(q, (), history, model, recall) for q in questions]
-    sampling = Sampling(max_tokens=min(HEART_TOKENS, reply_room(model, recall)))
-    known = by_heart(model, questions, plain, store.likeness, sampling)
-    for i, turns, own in zip(asked, plain, known, strict=True):
-        if knows_better(own, out[i].found, recall.slept):
-            whole = own.text if own.ended and own.text.strip() else None
-            out[i] = Approach(turns=turns, found=[], adapter=True, said=whole)
+    for i, message in enumerate(messages):
+        if i in better:
+            whole = known[i].text if known[i].ended and known[i].text.strip() else None
+            out.append(Approach(turns=plain[i], found=[], adapter=True, said=whole))
+        elif i in reads and not doubted[i]:
+            turns = turns_for(message, found[i], history, model, recall)
+            out.append(Approach(turns=turns, found=found[i], adapter=speaks and not worn))
+        else:
+            out.append(Approach(turns=plain[i], found=[], adapter=speaks and i not in known))
     return out
 
 
@@ -139,7 +152,7 @@ def answered(model: LanguageModel, how: Sequence[Approach], sampling: Sampling) 
 
 def knows_better(own: ByHeart, found: Sequence[Recollection], slept: datetime | None) -> bool:
     """Whether what is known by heart answers rather than what was found."""
-    if found and (not own.text.strip() or abstains(own.text)):
+    if own.doubted or (found and (not own.text.strip() or abstains(own.text))):
         return False
     told_since = (slept is not None and r.episode.at > slept for r in found)
     return all(

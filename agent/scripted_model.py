@@ -55,15 +55,9 @@ class ScriptedModel:
             yield word if i == 0 else f" {word}"
 
     def answer(
-        self,
-        prompts: Sequence[Sequence[Turn]],
-        sampling: Sampling,
-        *,
-        adapter: bool = True,
-        begin: str = "",
+        self, prompts: Sequence[Sequence[Turn]], sampling: Sampling, *, adapter: bool = True
     ) -> list[str]:
-        replies = ["".join(self.stream(p, sampling, adapter=adapter)) for p in prompts]
-        return [r if r.startswith(begin) else f"{begin} {r}" for r in replies]
+        return ["".join(self.stream(p, sampling, adapter=adapter)) for p in prompts]
 
     def log_likelihood(
         self, prompts: Sequence[Sequence[Turn]], beginnings: Sequence[str]

@@ -76,7 +76,8 @@ def ask(
     out = []
     for dream, own, control_row in zip(dreams, with_it, without, strict=True):
         text = " ".join(t for m in dream.memories for t in told[m])
-        answer, control = own.text, model.text(control_row)
+        control = model.text(control_row)
+        answer = control if own.doubted else own.text  # as somebody awake is answered
         never = dream.kind is DreamKind.NEVER
         out.append(
             ExamAnswer(

@@ -51,6 +51,10 @@ def test_thoughts_are_greedy_from_their_third_token_on_and_their_price_is_right(
 
 
 class Torn(ScriptedModel):
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_instincts = False  # to doubt by
+
     def thoughts(
         self, prompts: Sequence[Sequence[Turn]], sampling: Sampling
     ) -> list[list[Thought]]:
