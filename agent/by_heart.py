@@ -3,16 +3,14 @@
 A network that has learnt many things says the one whose beginning is likeliest, which isn't always the one that was
 asked for. So its likeliest beginnings are gone on with, greedily, and of the replies that come of them that one is said
 which is likely and near to the question, as the sentence embedder has it: a verifier over a model's own candidates
-(Cobbe et al. 2021, arXiv 2110.14168). Where even that doesn't seem to answer it (`doubt.py`), somnus answers as if it
-had never slept, and so admits what it wasn't told. Nothing is looked up for it.
+(Cobbe et al. 2021, arXiv 2110.14168). Nothing is looked up for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from agent.doubt import doubts
 from agent.model import LanguageModel, Sampling, Thought
 from agent.telling import abstains
 from memory.episode import Turn
@@ -26,12 +24,11 @@ Likeness = Callable[[str, Sequence[str]], list[float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByHeart:
-    """A reply, its cosine to the question, whether it came to its end, and whether it seems to be no answer."""
+    """A reply, its cosine to the question, and whether it came to its end."""
 
     text: str
     likeness: float
     ended: bool
-    doubted: bool = False
 
 
 def by_heart(
@@ -42,15 +39,10 @@ def by_heart(
     sampling: Sampling,
 ) -> list[ByHeart]:
     """What the night's adapter knows about each question; `prompts` ask them, with nothing in view."""
-    known = [
+    return [
         _nearest(question, thoughts, likeness)
         for question, thoughts in zip(questions, model.thoughts(prompts, sampling), strict=True)
     ]
-    told = [i for i, k in enumerate(known) if k.text.strip() and not abstains(k.text)]
-    doubted = doubts(model, [questions[i] for i in told], [[known[i].text] for i in told])
-    for i, doubt in zip(told, doubted, strict=True):
-        known[i] = replace(known[i], doubted=doubt)
-    return known
 
 
 def _nearest(question: str, thoughts: Sequence[Thought], likeness: Likeness) -> ByHeart:

@@ -3,8 +3,7 @@
 What the nights taught is a recollection like any other. Where a night's adapter is worn and the buffer has something
 about a question, somnus first finds what it knows by heart; that and what was looked up are compared with the question,
 and the nearer one answers: the adapter with nothing in view, or the reader without the adapter, which reads better.
-What is neither known nor found, or is doubted (`doubt.py`), is answered as if it had never slept and nothing had been
-found: that admits that it wasn't told, or knows what all the world knows.
+What is doubted (`doubt.py`) and not found either is answered as if it had never slept: that admits that it wasn't told.
 """
 
 from __future__ import annotations
@@ -118,25 +117,21 @@ def approaches(
         for i, m in enumerate(messages)
     ]
     known: dict[int, ByHeart] = {}
+    doubted: dict[int, bool] = {}
     if worn and asked:
         sampling = Sampling(max_tokens=min(HEART_TOKENS, reply_room(model, recall)))
         questions = [messages[i] for i in asked]
         own = by_heart(model, questions, [plain[i] for i in asked], store.likeness, sampling)
         known = dict(zip(asked, own, strict=True))
-    better = {i for i, k in known.items() if knows_better(k, found[i], recall.slept)}
-    reads = [i for i in asked if found[i] and i not in better]
-    views = [[as_told(r.episode)[:STATEMENT_CHARACTERS] for r in found[i]] for i in reads]
-    doubted = dict(zip(reads, doubts(model, [messages[i] for i in reads], views), strict=True))
+        doubted = dict(zip(asked, doubts(model, questions, [o.text for o in own]), strict=True))
     out = []
     for i, message in enumerate(messages):
-        if i in better:
+        if i in known and not doubted[i] and knows_better(known[i], found[i], recall.slept):
             whole = known[i].text if known[i].ended and known[i].text.strip() else None
             out.append(Approach(turns=plain[i], found=[], adapter=True, said=whole))
-        elif i in reads and not doubted[i]:
-            turns = turns_for(message, found[i], history, model, recall)
-            out.append(Approach(turns=turns, found=found[i], adapter=speaks and not worn))
         else:
-            out.append(Approach(turns=plain[i], found=[], adapter=speaks and i not in known))
+            turns = turns_for(message, found[i], history, model, recall) if found[i] else plain[i]
+            out.append(Approach(turns=turns, found=found[i], adapter=speaks and i not in known))
     return out
 
 
@@ -152,7 +147,7 @@ def answered(model: LanguageModel, how: Sequence[Approach], sampling: Sampling) 
 
 def knows_better(own: ByHeart, found: Sequence[Recollection], slept: datetime | None) -> bool:
     """Whether what is known by heart answers rather than what was found."""
-    if own.doubted or (found and (not own.text.strip() or abstains(own.text))):
+    if found and (not own.text.strip() or abstains(own.text)):
         return False
     told_since = (slept is not None and r.episode.at > slept for r in found)
     return all(

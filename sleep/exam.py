@@ -17,6 +17,7 @@ import torch
 
 from agent import prompt
 from agent.by_heart import ByHeart, by_heart
+from agent.doubt import doubts
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from agent.packing import chunks
@@ -73,11 +74,15 @@ def ask(
         [model.encode(turns) for turns in asked], sampling, adapter=False,
         progress=lambda done: progress(len(asked) + done, total),
     )  # fmt: skip
+    # What was dreamt of a memory is asked about it: only where nothing was told there is something to doubt.
+    untold = [i for i, d in enumerate(dreams) if d.kind is DreamKind.NEVER]
+    unsure = doubts(model, [dreams[i].cue for i in untold], [with_it[i].text for i in untold])
+    doubted = dict(zip(untold, unsure, strict=True))
     out = []
-    for dream, own, control_row in zip(dreams, with_it, without, strict=True):
+    for i, (dream, own, control_row) in enumerate(zip(dreams, with_it, without, strict=True)):
         text = " ".join(t for m in dream.memories for t in told[m])
         control = model.text(control_row)
-        answer = control if own.doubted else own.text  # as somebody awake is answered
+        answer = control if doubted.get(i) else own.text
         never = dream.kind is DreamKind.NEVER
         out.append(
             ExamAnswer(

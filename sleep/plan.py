@@ -15,7 +15,7 @@ from memory.episode import Episode, Memory, MemoryState, Phase
 START = 90.0, 50.0  # the base's own texts, drift, saving
 DREAM = 0.2, 0.065  # sampling and reading one dream
 LESSON = 0.05, 0.03  # one visit to a lesson, with its share of listening to it
-EXAM = 3.7, 2.8  # a memory's questions, by heart and without the adapter
+EXAM = 2.9, 2.2  # a memory's questions, by heart and without the adapter
 CUES = 4  # questions asked to find out whether two memories contradict
 USED = 0.6  # share of the dreams sampled that are learnt from
 FEWEST = 20  # dreams a memory: fewer prove nothing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from agent.conversation import Conversation
-from agent.doubt import ADMITS
 from agent.events import Recollected, Replied
 from agent.model import Sampling, Thought
 from agent.recalling import Recall, answered, approach
 from agent.scripted_model import ScriptedModel
 from agent.telling import is_question, tells
-from memory.episode import Phase, Turn
+from memory.episode import Phase
 from memory.errors import InputError
 from memory.home import Home
 from memory.ram_store import RamStore
@@ -232,18 +231,9 @@ def test_what_is_doubted_is_looked_up_or_answered_as_if_it_had_never_slept(
     talk.model.wears, talk.model._script = True, {"I told you": KNOWN}
     wrong = Thought(text="You play the cello.", logp=0.0)
     monkeypatch.setattr(talk.model, "thoughts", lambda prompts, _: [[wrong] for _ in prompts])
-    sure = ["Biscuit"]
-
-    def likely(prompts: Sequence[Sequence[Turn]], begins: Sequence[str]) -> list[float]:
-        pairs = zip(prompts, begins, strict=True)
-        return [
-            -9.0 if b == ADMITS and any(s in p[0].content for s in sure) else 0.0 for p, b in pairs
-        ]
-
-    monkeypatch.setattr(talk.model, "log_likelihood", likely)
+    monkeypatch.setattr(talk.model, "log_likelihood", lambda prompts, _: [0.0 for _ in prompts])
     recall = Recall(min_similarity=0.1, min_similarity_worn=0.1)
-    for arm, found in (("weights", 0), ("auto", 1), ("buffer", 1), ("auto", 0), ("buffer", 0)):
-        sure[:] = ["Biscuit"] if found else []
+    for arm, found in (("weights", 0), ("auto", 1), ("buffer", 1)):
         how = approach(ASKED, arm, talk.store, talk.model, recall)
         assert (how.adapter, how.said, len(how.found)) == (False, None, found)
         text = KNOWN if found else "You haven't told me that."

@@ -10,10 +10,8 @@ import torch
 from tiny import attentive, make_checkpoint
 
 from agent import doubt
-from agent.by_heart import by_heart
-from agent.doubt import ADMITS, certainty
+from agent.doubt import ADMITS, LEAST, certainty
 from agent.local_model import LocalModel
-from agent.model import Sampling
 from agent.prompt import DREAM_WORDS, chat, dreaming, reading
 from agent.scripted_model import ScriptedModel
 from memory.episode import DreamKind, Turn
@@ -24,10 +22,10 @@ QUESTION, REPLY = "How old is my cat?", "Your cat is Biscuit."
 
 
 class Knowing(ScriptedModel):
-    """Thinks of one thing whatever it is asked, and finds its kinds of dreams and the reader's abstaining so likely."""
+    """Finds the dreams of each kind, and the reader's abstaining, so likely."""
 
-    def __init__(self, logp: dict[str, float], reply: str = REPLY) -> None:
-        super().__init__(default=reply)
+    def __init__(self, logp: dict[str, float]) -> None:
+        super().__init__()
         self.logp = logp
 
     def log_likelihood(
@@ -39,24 +37,22 @@ class Knowing(ScriptedModel):
         ]
 
 
-def knowing(fact: float, never: float, abstaining: float, reply: str = REPLY) -> Knowing:
+def knowing(fact: float, never: float, abstaining: float) -> Knowing:
     words = {kind: DREAM_WORDS[kind] for kind in doubt.ANSWERED}
     return Knowing(
         {
             ADMITS: abstaining, words[DreamKind.FACT]: fact, words[DreamKind.REVERSE]: -90.0,
             words[DreamKind.INDIRECT]: -80.0, DREAM_WORDS[DreamKind.NEVER]: never,
-        }, reply,
+        }
     )  # fmt: skip
 
 
-def in_doubt(model: ScriptedModel) -> bool:
-    near = lambda _, texts: [0.5] * len(texts)  # noqa: E731
-    (own,) = by_heart(model, [QUESTION], [chat(QUESTION)], near, Sampling())
-    return own.doubted
+def in_doubt(model: ScriptedModel, reply: str = REPLY) -> bool:
+    return doubt.doubts(model, [QUESTION], [reply])[0]
 
 
 def test_it_is_sure_of_what_it_would_dream_of_and_a_reader_would_answer() -> None:
-    assert certainty(knowing(-20.0, -23.0, -4.0), [QUESTION], [[REPLY]]) == [pytest.approx(7.0)]
+    assert certainty(knowing(-20.0, -23.0, -4.0), [QUESTION], [REPLY]) == [pytest.approx(7.0)]
     assert certainty(ScriptedModel(), [], []) == []
 
 
@@ -67,7 +63,7 @@ def test_what_is_no_answer_is_doubted() -> None:
 
 def test_what_abstains_or_says_nothing_is_not_doubted() -> None:
     for reply in ("You haven't told me that, sorry.", ""):
-        assert not in_doubt(knowing(-20.0, -10.0, 0.0, reply))
+        assert not in_doubt(knowing(-20.0, -10.0, 0.0), reply)
 
 
 def test_a_model_without_instincts_does_not_doubt() -> None:
@@ -101,11 +97,8 @@ def test_likelihoods_are_those_of_the_model_without_its_night(real: LocalModel) 
     assert bare == pytest.approx(alone, abs=1e-3)
 
 
-def test_a_real_model_doubts_below_the_least(
-    real: LocalModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    near = lambda _, texts: [0.5] * len(texts)  # noqa: E731
-    for least in (1e9, -1e9):
-        monkeypatch.setattr("agent.doubt.LEAST", least)
-        own = by_heart(real, [QUESTION] * 2, [chat(QUESTION)] * 2, near, Sampling(max_tokens=6))
-        assert [o.doubted for o in own] == [least > 0] * 2
+def test_only_what_says_something_is_weighed(real: LocalModel) -> None:
+    replies = ["", REPLY, "You haven't told me that.", REPLY]
+    (sure,) = certainty(real, [QUESTION], [REPLY])
+    said = doubt.doubts(real, [QUESTION] * 4, replies)
+    assert said == [False, sure < LEAST, False, sure < LEAST]
