@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from agent.decoding import give_back
 from agent.local_model import LocalModel
 from memory.config import Config
 from memory.episode import Phase
@@ -96,6 +97,7 @@ def _steps(room: Room, resumed: bool) -> Iterator[NightEvent]:
             _close(room, Phase.ROLLED_BACK)
             raise
         seconds[phase.value] = round(time.monotonic() - began, 2)
+        give_back()
         if room.report.get("alarm"):
             room.phase = Phase.ROLLED_BACK
             break
