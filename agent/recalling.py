@@ -108,30 +108,27 @@ def approaches(
 ) -> list[Approach]:
     """The same for several, each by itself: what is known by heart comes to mind together."""
     speaks = arm in ("weights", "auto")  # the night's adapter, if one is worn
-    looks = arm in ("buffer", "auto")
     worn = speaks and model.wears
-    asked = [i for i, message in enumerate(messages) if is_question(message)]
-    plain = [turns_for(m, (), history, model, recall) for m in messages]
-    found = [
-        recollect(m, store, recall, worn=worn) if looks and i in asked else []
-        for i, m in enumerate(messages)
-    ]
-    known: dict[int, ByHeart] = {}
-    doubted: dict[int, bool] = {}
-    if worn and asked:
-        sampling = Sampling(max_tokens=min(HEART_TOKENS, reply_room(model, recall)))
-        questions = [messages[i] for i in asked]
-        own = by_heart(model, questions, [plain[i] for i in asked], store.likeness, sampling)
-        known = dict(zip(asked, own, strict=True))
-        doubted = dict(zip(asked, doubts(model, questions, [o.text for o in own]), strict=True))
     out = []
-    for i, message in enumerate(messages):
-        if i in known and not doubted[i] and knows_better(known[i], found[i], recall.slept):
-            whole = known[i].text if known[i].ended and known[i].text.strip() else None
-            out.append(Approach(turns=plain[i], found=[], adapter=True, said=whole))
-        else:
-            turns = turns_for(message, found[i], history, model, recall) if found[i] else plain[i]
-            out.append(Approach(turns=turns, found=found[i], adapter=speaks and i not in known))
+    for message in messages:
+        looks = arm in ("buffer", "auto") and is_question(message)
+        found = recollect(message, store, recall, worn=worn) if looks else []
+        turns = turns_for(message, found, history, model, recall)
+        out.append(Approach(turns=turns, found=found, adapter=speaks and not (worn and found)))
+    asked = [i for i, message in enumerate(messages) if worn and is_question(message)]
+    if not asked:
+        return out
+    questions = [messages[i] for i in asked]
+    plain = [turns_for(q, (), history, model, recall) for q in questions]
+    sampling = Sampling(max_tokens=min(HEART_TOKENS, reply_room(model, recall)))
+    known = by_heart(model, questions, plain, store.likeness, sampling)
+    doubted = doubts(model, questions, [own.text for own in known])
+    for i, turns, own, doubt in zip(asked, plain, known, doubted, strict=True):
+        if not doubt and knows_better(own, out[i].found, recall.slept):
+            whole = own.text if own.ended and own.text.strip() else None
+            out[i] = Approach(turns=turns, found=[], adapter=True, said=whole)
+        elif not out[i].found:
+            out[i] = Approach(turns=turns, found=[], adapter=False)
     return out
 
 

@@ -141,8 +141,10 @@ class ChromaStore:
         """
         with Path(os.devnull).open("w") as nowhere:
             faulthandler.dump_traceback_later(STUCK, exit=True, file=nowhere)
-            self._client.close()
-            faulthandler.cancel_dump_traceback_later()
+            try:
+                self._client.close()
+            finally:
+                faulthandler.cancel_dump_traceback_later()
         if self._failed:
             reached("buffer.discard")
             shutil.rmtree(self._path, ignore_errors=True)
