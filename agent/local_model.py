@@ -22,7 +22,7 @@ from agent.encoding import Encoder
 from agent.loading import loaded
 from agent.model import Sampling, Thought, check_room
 from agent.packing import Packed
-from agent.scoring import log_likelihood
+from agent.scoring import scored
 from agent.thoughts import come_to_mind
 from agent.wardrobe import Wardrobe
 from memory.episode import Turn
@@ -229,7 +229,7 @@ class LocalModel(Wardrobe, Encoder):
             (self.encode(p), self.encode_reply(b, end=False))
             for p, b in zip(prompts, beginnings, strict=True)
         ]
-        return log_likelihood(self, pairs)
+        return [float(own.sum()) for own, _, _ in scored(self, pairs, adapter=False, top_k=1)]
 
     def logits(self, network: Any, hidden: Tensor) -> Tensor:
         """Logits (N, V) in float32 for chosen hidden states (N, D)."""

@@ -19,10 +19,11 @@ from agent import prompt
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from agent.packing import chunks
+from agent.scoring import scored
 from agent.telling import abstains
 from memory.episode import Dream, DreamKind, MemoryId
 from sleep import taboo, teaching
-from sleep.lesson import Lesson, scored, surer
+from sleep.lesson import Lesson, surer
 from sleep.narrated import onwards
 from sleep.teaching import Rehearsed
 from sleep.words import faithful, hard, keys, normal, stem, word_at, words

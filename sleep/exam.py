@@ -21,12 +21,12 @@ from agent.doubt import doubts
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from agent.packing import chunks
-from agent.scoring import SLICE
+from agent.scoring import SLICE, read
 from agent.telling import abstains
 from memory.episode import Dream, DreamKind, ExamAnswer, MemoryId
 from memory.store import Embedder, likeness
 from sleep import lora
-from sleep.lesson import Lesson, read
+from sleep.lesson import Lesson
 from sleep.loss import divergence
 from sleep.words import agrees
 

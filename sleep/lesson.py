@@ -5,20 +5,18 @@ Axes: N answer tokens of a batch, K kept log-probabilities, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from agent.packing import EVEN, chunks
-from agent.scoring import SLICE, Batch, batch
-from agent.speech import Deaf, Heard, hear, say
+from agent.packing import EVEN
+from agent.scoring import Batch
+from agent.speech import Deaf, Heard, say
 
-TOP_K = 20
 TINY = 1e-9
-ROWS = 24  # sequences scored together
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,56 +95,3 @@ def said(
 ) -> Tensor:
     """Log-probabilities (N, V) for the answer tokens of what was heard up to `layer`."""
     return torch.log_softmax(model.logits(network, say(model, network, some, layer, deaf)), dim=-1)
-
-
-def read(
-    model: Any, network: Any, items: Sequence[tuple[Sequence[int], int]]
-) -> tuple[Iterator[tuple[Tensor, Tensor]], tuple[int, ...]]:
-    """Of (ids, start) pairs (log-probabilities (≤ SLICE, V), answer tokens (≤ SLICE,)), a few at a time, and how many
-    answer tokens each pair has: a vocabulary beside every token is most of a night's memory.
-    """
-    if model.differs(network):
-        hidden = say(model, network, hear(model, network, items))  # (N, D)
-        answers = [token for ids, start in items for token in ids[start:]]
-        targets = torch.tensor(answers, device=hidden.device)
-        lengths = tuple(len(ids) - start for ids, start in items)
-    else:  # then what prompts share need be read once
-        b = batch(items, model.end_id, model.device)
-        hidden = model.hidden(network, b.packed)[b.rows, b.cols]
-        targets, lengths = b.targets, b.lengths
-    slices = (
-        (torch.log_softmax(model.logits(network, some), dim=-1), target)
-        for some, target in zip(hidden.split(SLICE), targets.split(SLICE), strict=True)
-    )
-    return slices, lengths
-
-
-def scored(
-    model: Any,
-    pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
-    *,
-    adapter: bool,
-    top_k: int = TOP_K,
-    progress: Callable[[int], None] = lambda done: None,
-) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """For each (prompt ids, answer ids): (log p of each answer token (A,), top ids (A, K), top log p (A, K)).
-
-    One forward pass gives both the second reading (how likely the reader finds the answer) and the teacher's targets.
-    """
-    out: list[tuple[Tensor, Tensor, Tensor] | None] = [None] * len(pairs)
-    order = sorted(range(len(pairs)), key=lambda i: tuple(pairs[i][0]))
-    with model.worn(adapter) as network, torch.inference_mode():
-        for chunk in chunks(order, ROWS):
-            items = [((*pairs[i][0], *pairs[i][1]), len(pairs[i][0])) for i in chunk]
-            slices, lengths = read(model, network, items)
-            own, ids, tops = [], [], []
-            for logp, target in slices:
-                own.append(logp.gather(1, target.unsqueeze(1)).squeeze(1))
-                top = logp.topk(min(top_k, logp.shape[-1]))
-                ids.append(top.indices.int())
-                tops.append(top.values)
-            parts = torch.cat(own), torch.cat(ids), torch.cat(tops)  # (N,), (N, K), (N, K)
-            for i, *piece in zip(chunk, *(p.cpu().split(lengths) for p in parts), strict=True):
-                out[i] = (piece[0].clone(), piece[1].clone(), piece[2].clone())
-            progress(len(chunk))
-    return [o for o in out if o is not None]

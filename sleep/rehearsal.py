@@ -15,9 +15,10 @@ import torch
 
 from agent.local_model import LocalModel
 from agent.model import Sampling
+from agent.scoring import scored
 from memory.episode import Role, Turn
 from memory.paths import write_atomic
-from sleep.lesson import Lesson, hard, scored
+from sleep.lesson import Lesson, hard
 
 TOP_K = 64
 TEXT_TOKENS = 72

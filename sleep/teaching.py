@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from agent import prompt
 from agent.local_model import LocalModel
+from agent.scoring import scored
 from memory.episode import Dream, DreamKind, MemoryId
-from sleep.lesson import Lesson, beginning, hard, scored, surer
+from sleep.lesson import Lesson, beginning, hard, surer
 
 READ_WHOLE = 2  # times as many replies are read to the end as learnt to it: some dreams are false
 OWN = 1 / 3  # share of lessons with others in view that show their own memory too

@@ -13,11 +13,11 @@ from agent.by_heart import NEARNESS, by_heart
 from agent.local_model import LocalModel
 from agent.model import Sampling, Thought
 from agent.prompt import chat
+from agent.scoring import scored
 from agent.scripted_model import ScriptedModel
 from agent.thoughts import THOUGHTS, come_to_mind
 from memory.episode import Turn
 from sleep import lora
-from sleep.lesson import scored
 
 
 @pytest.fixture(params=["llama", "qwen3", "gemma"])

@@ -13,10 +13,10 @@ from agent import doubt
 from agent.doubt import ADMITS, LEAST, certainty
 from agent.local_model import LocalModel
 from agent.prompt import DREAM_WORDS, chat, dreaming, reading
+from agent.scoring import scored
 from agent.scripted_model import ScriptedModel
 from memory.episode import DreamKind, Turn
 from sleep import lora
-from sleep.lesson import scored
 
 QUESTION, REPLY = "How old is my cat?", "Your cat is Biscuit."
 

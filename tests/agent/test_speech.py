@@ -13,9 +13,9 @@ from agent.decoding import bare_inside
 from agent.local_model import LocalModel
 from agent.model import Sampling
 from agent.packing import pack
+from agent.scoring import read, scored
 from agent.speech import Deaf, hear, say
 from sleep import lora
-from sleep.lesson import read, scored
 
 PROMPTS = [[5, 9, 30, 77, 12], [5, 9, 31, 12], [5, 9, 30, 78, 40, 41, 12], [60, 12]]
 REPLIES = [[20, 21, 22], [20, 23], [50], [51, 52, 53, 54]]

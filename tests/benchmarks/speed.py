@@ -31,13 +31,14 @@ from agent import engine, prompt
 from agent.decoding import bare_inside
 from agent.local_model import LocalModel
 from agent.packing import chunks, pack
+from agent.scoring import scored
 from memory.chroma_store import ChromaStore
 from memory.episode import DreamKind, Episode, EpisodeId
 from memory.store import Embedder
 from sleep import lora, training
 from sleep.hearing import Hearing, depth
 from sleep.instincts.talk import Talk
-from sleep.lesson import Lesson, hard, scored
+from sleep.lesson import Lesson, hard
 from tui.root import Options, Root
 from tui.say import Say
 

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from agent.decoding import bare_inside
 from agent.local_model import LocalModel
+from agent.scoring import scored
 from sleep import curvature, exam, lora
 from sleep.curvature import Curvature, measured
-from sleep.lesson import Lesson, scored
+from sleep.lesson import Lesson
 from sleep.training import TrainingConfig, train
 
 SAID = [

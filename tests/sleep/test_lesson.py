@@ -11,10 +11,10 @@ import torch
 from tiny import make_checkpoint
 
 from agent.local_model import LocalModel
-from agent.scoring import SLICE, batch
+from agent.scoring import SLICE, batch, read, scored
 from memory.ledger import Ledger
 from sleep import exam, lora
-from sleep.lesson import answer_logits, hard, read, scored, surer
+from sleep.lesson import answer_logits, hard, surer
 
 
 def sequences(seed: int, count: int) -> list[tuple[tuple[int, ...], int]]:

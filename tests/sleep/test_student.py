@@ -14,9 +14,10 @@ from tiny import make_checkpoint
 from agent import prompt
 from agent.growth import widen
 from agent.local_model import LocalModel
+from agent.scoring import scored
 from memory.episode import Dream, DreamKind, MemoryId
 from sleep import teaching
-from sleep.lesson import Lesson, scored
+from sleep.lesson import Lesson
 from sleep.seeding import again
 from sleep.teaching import Rehearsed
 
